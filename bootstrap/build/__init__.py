@@ -1,0 +1,1 @@
+"""Source distributions and editables (PEP 517, PEP 660)."""

@@ -1,0 +1,1 @@
+"""One module per command: each drives the layers below and returns what the console shows."""

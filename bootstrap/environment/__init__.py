@@ -1,0 +1,1 @@
+"""What is installed: interpreter, virtual environment, links, generations, verification."""

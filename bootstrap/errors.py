@@ -1,0 +1,151 @@
+"""Every way in which the program ends badly, with its exit code.
+
+BootstrapError                 1   it could not be done as asked
+├── NoSolutionError            1   no set of versions meets every requirement; carries the proof
+├── NoCompatibleFileError      1   the version exists, but no file of it fits this platform
+├── HashMismatchError          1   the bytes are not the ones that were promised
+├── BadDistributionError       1   a wheel or source distribution that cannot be trusted or read
+├── BuildError                 1   a build backend failed; carries its last lines
+├── VerificationError          1   the environment is not what was asked for; carries every issue
+├── AccelerationError          1   `--require gpu` on a machine that would end on the CPU
+├── UsageError                 2   the words of the command line do not fit together
+├── InputError                65   a file that was given cannot be read as what it should be
+├── UnreachableError          69   an index gave no usable answer
+├── CannotWriteError          73   disk full, read-only, or a folder that is not ours
+├── TryAgainError             75   somebody else holds it, or the network may recover
+├── NotPermittedError         77   the operating system says no
+└── ConfigurationError        78   settings that contradict each other or name nothing
+
+Errors carry data; `str()` makes the one sentence (or the few) that a person reads: it names the thing and the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+__all__ = [
+    "AccelerationError",
+    "BadDistributionError",
+    "BootstrapError",
+    "BuildError",
+    "CannotWriteError",
+    "ConfigurationError",
+    "HashMismatchError",
+    "InputError",
+    "NoCompatibleFileError",
+    "NoSolutionError",
+    "NotPermittedError",
+    "TryAgainError",
+    "UnreachableError",
+    "UsageError",
+    "VerificationError",
+]
+
+
+class BootstrapError(Exception):
+    """It could not be done as asked. Never raised directly."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class NoSolutionError(BootstrapError):
+    """No set of versions meets every requirement; `proof` is numbered plain sentences, the culprit last."""
+
+    def __init__(self, proof: Sequence[str]) -> None:
+        super().__init__("\n".join(proof))
+        self.proof = tuple(proof)
+
+
+class NoCompatibleFileError(BootstrapError):
+    """A version that was chosen has no file for this platform; the sentence says for which there are."""
+
+
+class HashMismatchError(BootstrapError):
+    """The bytes are not the ones that were promised."""
+
+    def __init__(self, file: str, expected: str, actual: str) -> None:
+        super().__init__(
+            f"{file}: the hash is sha256:{actual}, but sha256:{expected} was promised; nothing of it was kept. "
+            f"Either the download was altered on its way or the index was changed after locking: "
+            f"try again, and if it stays, `torchstrap lock --upgrade` after checking the source."
+        )
+        self.file, self.expected, self.actual = file, expected, actual
+
+
+class BadDistributionError(BootstrapError):
+    """A wheel or source distribution that cannot be trusted or read."""
+
+    def __init__(self, file: str, issues: Sequence[str]) -> None:
+        super().__init__(f"{file} is refused: {'; '.join(issues)}")
+        self.file, self.issues = file, tuple(issues)
+
+
+class BuildError(BootstrapError):
+    """A build backend failed; `output` holds its last lines."""
+
+    def __init__(self, what: str, output: str) -> None:
+        super().__init__(f"{what}\n{output}".rstrip())
+        self.what, self.output = what, output
+
+
+class VerificationError(BootstrapError):
+    """The environment is not what was asked for; every issue is one sentence."""
+
+    def __init__(self, issues: Sequence[str]) -> None:
+        super().__init__("\n".join(issues))
+        self.issues = tuple(issues)
+
+
+class AccelerationError(BootstrapError):
+    """`--require gpu` on a machine that would end on the CPU."""
+
+
+class UsageError(BootstrapError):
+    """The words of the command line do not fit together."""
+
+    exit_code = 2
+
+
+class InputError(BootstrapError):
+    """A file that was given cannot be read as what it should be; `line` counts from 1."""
+
+    exit_code = 65
+
+    def __init__(self, file: object, problem: str, line: int | None = None) -> None:
+        super().__init__(f"{file}{f', line {line}' if line else ''}: {problem}")
+        self.file, self.problem, self.line = str(file), problem, line
+
+
+class UnreachableError(BootstrapError):
+    """An index gave no usable answer."""
+
+    exit_code = 69
+
+    def __init__(self, url: str, problem: str) -> None:
+        super().__init__(f"{url}: {problem}")
+        self.url, self.problem = url, problem
+
+
+class CannotWriteError(BootstrapError):
+    """Disk full, read-only, or a folder that is not ours."""
+
+    exit_code = 73
+
+
+class TryAgainError(BootstrapError):
+    """Somebody else holds it, or the network may recover."""
+
+    exit_code = 75
+
+
+class NotPermittedError(BootstrapError):
+    """The operating system says no."""
+
+    exit_code = 77
+
+
+class ConfigurationError(BootstrapError):
+    """Settings that contradict each other or name nothing."""
+
+    exit_code = 78

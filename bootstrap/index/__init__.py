@@ -1,0 +1,1 @@
+"""What exists: simple pages, metadata, the one HTTP client, its cache."""

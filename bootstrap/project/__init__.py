@@ -1,0 +1,1 @@
+"""What is asked for: pyproject.toml, requirements files, pip's configuration."""

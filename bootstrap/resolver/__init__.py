@@ -1,0 +1,1 @@
+"""What fits together: version sets, solver, proof, and what drives them."""

@@ -1,0 +1,1 @@
+"""Bytes: download, check, unpack, store."""

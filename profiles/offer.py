@@ -1,0 +1,52 @@
+"""What a project offers, and what is taken of it: the words that choosing speaks in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["Choice", "Offer", "Rejection"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One way to get the torch family: an extra or group of the project, or a variant in automatic mode.
+
+    `variant` is a published flavour (`cpu`, `cu126`, `rocm6.4`, `xpu`) or `default`, the build on the default index.
+    `index` is the address that answers for the torch family; None stands for the default index.
+    """
+
+    name: str
+    variant: str
+    index: str | None = None
+    kind: Literal["extra", "group", "variant"] = "extra"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An offer that was not taken, and the one sentence why."""
+
+    offer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The offer taken for a machine. `torch` is the newest release that it is expected to bring, if that is known."""
+
+    offer: Offer
+    reason: str
+    rejected: tuple[Rejection, ...] = ()
+    torch: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> Mapping[str, Any]:
+        """The `choice` object of `sync --json` and `choose --json`."""
+        return {
+            "offer": self.offer.name,
+            "variant": self.offer.variant,
+            "torch": self.torch,
+            "reason": self.reason,
+            "rejected": [{"offer": each.offer, "reason": each.reason} for each in self.rejected],
+        }
