@@ -1,0 +1,33 @@
+"""`torchstrap`, `python -m bootstrap`: the stamp first, and only if it does not answer the program itself.
+
+When nothing has to be done this file, `stamp` and `environment.activation` are all that is imported, and no process
+is started. Keep it so.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run one command and return its exit code; `run` does not return, it becomes the command."""
+    from bootstrap import stamp  # noqa: PLC0415 - nothing else may load before it has answered
+
+    answer = stamp.answer(sys.argv[1:])
+    if answer is not None:
+        return answer
+
+    from bootstrap import checkout  # noqa: PLC0415
+
+    problem = checkout.provide()
+    if problem is not None:
+        sys.stderr.write(f"torchstrap: {problem}\n")
+        return 1
+
+    from bootstrap import cli  # noqa: PLC0415
+
+    return cli.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""What commands tell while they work; who listens decides how it looks."""
+
+from __future__ import annotations
+
+__all__ = ["Activity"]
+
+
+class Activity:
+    """What is going on, told as it happens. This one says nothing; see `bootstrap.console`."""
+
+    def step(self, text: str) -> None:
+        """A new phase begins."""
+
+    def expect(self, count: int, total: int | None) -> None:
+        """So many files, and so many bytes if all sizes are known, will be fetched."""
+
+    def started(self, name: str, total: int | None) -> None:
+        """A file begins to arrive."""
+
+    def advanced(self, name: str, count: int) -> None:
+        """So many more bytes of it are here."""
+
+    def finished(self, name: str) -> None:
+        """It is here, checked and unpacked."""

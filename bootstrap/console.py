@@ -1,0 +1,199 @@
+"""How it looks: progress, summaries, explanations. The only module that prints, and the only one that knows rich.
+
+Results that somebody asked for (a probe, a choice, a tree, JSON) go to standard output; what happens on the way and the
+summary of `sync` go to standard error, so that `run` leaves a program's output alone. On a terminal progress is live;
+elsewhere it is a plain line every few seconds. rich is imported only where there is a terminal to paint on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+from bootstrap.commands.activity import Activity
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Console", "duration", "size"]
+
+_INTERVAL = 5.0  # seconds between two plain lines
+_SHOWN = 4  # files that get a bar of their own
+_STYLES = {"+": "green", "-": "red", "~": "yellow", "warning": "yellow", "choice": "bold"}
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that reads best, decimal as networks and disks are sold."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:  # noqa: PLR2004
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"  # noqa: PLR2004
+        count /= 1000
+    return f"{count:.2f} GB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"  # noqa: PLR2004
+
+
+class _Lines(Activity):
+    """For logs: a line per phase, and one every few seconds while bytes arrive."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._files = self._received = 0
+        self._expected: tuple[int, int | None] = (0, None)
+        self._begin = self._last = time.monotonic()
+
+    def step(self, text: str) -> None:
+        self._say(text)
+
+    def expect(self, count: int, total: int | None) -> None:
+        self._expected = (count, total)
+        self._begin = self._last = time.monotonic()
+        self._say(f"Fetching {count} {'file' if count == 1 else 'files'}{f', {size(total)}' if total else ''}")
+
+    def advanced(self, name: str, count: int) -> None:  # noqa: ARG002
+        self._received += count
+        now = time.monotonic()
+        if now - self._last >= _INTERVAL:
+            self._last = now
+            self._say(self._position(now))
+
+    def finished(self, name: str) -> None:  # noqa: ARG002
+        self._files += 1
+
+    def _position(self, now: float) -> str:
+        rate = self._received / max(now - self._begin, 1e-6)
+        count, total = self._expected
+        left = f", {duration((total - self._received) / rate)} left" if total and rate else ""
+        of = f" of {size(total)}" if total else ""
+        return f"{self._files} of {count} files, {size(self._received)}{of} at {size(rate)}/s{left}"
+
+    def _say(self, text: str) -> None:
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+
+class _Bars(Activity):
+    """For people: one bar for all bytes and one each for the largest files under way."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._phase = progress.add_task("", total=None, visible=False)
+        self._overall: TaskID | None = None
+        self._files: dict[str, TaskID] = {}
+
+    def step(self, text: str) -> None:
+        self._progress.update(self._phase, description=text, visible=True)
+
+    def expect(self, count: int, total: int | None) -> None:
+        self._progress.update(self._phase, visible=False)
+        self._overall = self._progress.add_task(f"{count} {'file' if count == 1 else 'files'}", total=total)
+
+    def started(self, name: str, total: int | None) -> None:
+        shown = len(self._files) < _SHOWN
+        self._files[name] = self._progress.add_task(name.split("-", maxsplit=1)[0], total=total, visible=shown)
+
+    def advanced(self, name: str, count: int) -> None:
+        if name in self._files:
+            self._progress.update(self._files[name], advance=count)
+        if self._overall is not None:
+            self._progress.update(self._overall, advance=count)
+
+    def finished(self, name: str) -> None:
+        if name in self._files:
+            self._progress.remove_task(self._files.pop(name))
+        for task in list(self._files.values())[:_SHOWN]:
+            self._progress.update(task, visible=True)
+
+
+class Console:
+    """Where everything for people is written. `quiet` leaves warnings and errors only."""
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.verbose = verbose
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+
+    @contextmanager
+    def activity(self) -> Iterator[Activity]:
+        """Progress for the time of the block, in the form that fits where standard error goes."""
+        if self._quiet:
+            yield Activity()
+        elif not self._terminal:
+            yield _Lines(sys.stderr)
+        else:
+            with _progress() as progress:
+                yield _Bars(progress)
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line of the summary."""
+        if not self._quiet:
+            self._write(text, style)
+
+    def warn(self, text: str) -> None:
+        """A line that is said even when quiet."""
+        self._write(f"warning: {text}", "warning")
+
+    def result(self, text: str) -> None:
+        """What was asked for, on standard output."""
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
+
+    def json(self, document: Mapping[str, Any]) -> None:
+        """The one JSON document of `--json`, on standard output."""
+        self.result(json.dumps(document, indent=2, sort_keys=False))
+
+    def changes(self, added: Iterable[str], removed: Iterable[str], changed: Iterable[str]) -> None:
+        """One line per package: what is new, what is gone, what is another."""
+        for sign, names in (("+", added), ("-", removed), ("~", changed)):
+            for name in names:
+                self.say(f" {sign} {name}", sign)
+
+    def _write(self, text: str, style: str) -> None:
+        if not self._terminal or style not in _STYLES:
+            sys.stderr.write(f"{text}\n")
+            return
+        from rich.console import Console as Paint  # noqa: PLC0415 - 40 ms that a log need not pay
+        from rich.text import Text  # noqa: PLC0415
+
+        Paint(stderr=True, soft_wrap=True, highlight=False).print(Text(text, style=_STYLES[style]))
+
+
+def _progress() -> Progress:
+    from rich.console import Console as Paint  # noqa: PLC0415 - only where there is a terminal
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    class Bytes(Progress):
+        """Bars for what has bytes, a spinner and its text for what has not."""
+
+        def get_renderables(self) -> Iterator[Any]:
+            visible = [task for task in self.tasks if task.visible]
+            phases = [task for task in visible if not task.total and not task.completed]
+            self.columns = (SpinnerColumn(), TextColumn("{task.description}"))
+            yield self.make_tasks_table(phases)
+            self.columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+            )
+            yield self.make_tasks_table([task for task in visible if task not in phases])
+
+    return Bytes(console=Paint(stderr=True), transient=True, refresh_per_second=10)

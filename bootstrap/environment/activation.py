@@ -1,0 +1,36 @@
+"""Becoming a program inside an environment. On the path where nothing has to be done: `os` and `sys` only."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["become", "variables"]
+
+_NOT_EXECUTABLE = 126
+_NOT_FOUND = 127
+
+
+def variables(venv: str, environ: dict[str, str]) -> dict[str, str]:
+    """The process environment with the virtual environment switched on, as its activation script would do."""
+    venv = os.path.abspath(venv)  # noqa: PTH100 - pathlib is slow to import
+    scripts = os.path.join(venv, "Scripts" if os.name == "nt" else "bin")  # noqa: PTH118
+    changed = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
+    changed["VIRTUAL_ENV"] = venv
+    changed["PATH"] = os.pathsep.join(part for part in (scripts, environ.get("PATH", "")) if part)
+    return changed
+
+
+def become(venv: str, command: list[str]) -> int:
+    """Replace this process by the command. Returns only if that fails: 127 not found, 126 found but not executable."""
+    environ = variables(venv, dict(os.environ))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvpe(command[0], command, environ)  # noqa: S606 - this is what `run` is for
+    except FileNotFoundError:
+        sys.stderr.write(f"torchstrap: {command[0]}: not found, neither in {venv} nor on PATH\n")
+        return _NOT_FOUND
+    except OSError as error:
+        sys.stderr.write(f"torchstrap: {command[0]}: cannot be run ({error.strerror})\n")
+        return _NOT_EXECUTABLE

@@ -1,0 +1,363 @@
+"""The one HTTP client: connections, retries, credentials, proxies, certificates, mirrors, and files in their place.
+
+    Client.get / get_range / stream
+        └── mirrors rewrite the address ── file:// ─── local.py
+                 └── httpx.Client ── _Transports ── one pool per (TLS trust, proxy), made when first needed
+
+httpx is imported, TLS set up and the proxy looked up only when something is really fetched: a run that is answered
+from the cache pays for none of it. Credentials are sent only to the origin they were given for, and never shown.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from bootstrap.errors import ConfigurationError, UnreachableError
+from bootstrap.index import addresses, local
+from bootstrap.index.response import Response, Stream
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+__all__ = ["Client", "NetworkSettings"]
+
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+_LONGEST_WAIT = 10.0  # seconds, also where Retry-After asks for more
+_LARGEST_UNASKED = 8 << 20  # bytes; a server that ignores a range and sends more than this is not listened to
+_CHUNK = 1 << 18  # bytes
+_CONNECTIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """How to reach servers. `timeout` and `backoff` are seconds; `backoff` doubles with each of the `retries`.
+
+    `cert` is a CA bundle (file or folder), `client_cert` a PEM file with certificate and key, `trusted_hosts` are hosts
+    (`host` or `host:port`) whose certificate is not checked, `mirrors` are pairs of address prefixes: from, to.
+    """
+
+    timeout: float = 15.0
+    retries: int = 4
+    backoff: float = 0.25
+    cert: str | None = None
+    client_cert: str | None = None
+    proxy: str | None = None
+    trusted_hosts: tuple[str, ...] = ()
+    mirrors: tuple[tuple[str, str], ...] = ()
+    offline: bool = False
+    user_agent: str = "torchstrap"
+
+
+@dataclass(slots=True)
+class Client:
+    """Fetches addresses; safe to share between threads.
+
+    Statuses that mean something (2xx, 304, 401, 403, 404, 410, 416 …) are returned. `UnreachableError` is raised when
+    no answer, or only 429 and 5xx, came within the retries; its message shows no credentials.
+    """
+
+    settings: NetworkSettings = field(default_factory=NetworkSettings)
+    _http: httpx.Client | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _known: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _silent: set[str] = field(default_factory=set)
+
+    def rewrite(self, url: str) -> str:
+        """The address that is really asked: the mirror's, where one is set."""
+        return addresses.rewrite(url, self.settings.mirrors)
+
+    def remember(self, url: str) -> None:
+        """Keep the credentials in an address for everything on its origin, so that file links need none."""
+        pair = addresses.credentials(url)
+        if pair is not None:
+            self._known[addresses.origin(url)] = pair
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
+        """The whole answer."""
+        asked = self.rewrite(url)
+        if addresses.is_local(asked):
+            return self._as_named(local.read(asked), url, asked)
+        answer = self._answer(asked, lambda: self._send(asked, headers or {}))
+        return self._response(answer, answer.content, url, asked)
+
+    def get_range(
+        self, url: str, start: int | None = None, end: int | None = None, suffix: int | None = None
+    ) -> Response:
+        """Bytes `start` to `end` (included), or the last `suffix` bytes: status 206.
+
+        A server that ignores ranges answers 200; the body is then the whole file if that is small, otherwise empty.
+        """
+        asked = self.rewrite(url)
+        if addresses.is_local(asked):
+            return self._as_named(local.read_range(asked, start, end, suffix), url, asked)
+        wanted = f"bytes=-{suffix}" if suffix is not None else f"bytes={start or 0}-{'' if end is None else end}"
+        headers = {"range": wanted, "accept-encoding": "identity"}
+
+        def attempt() -> httpx.Response:
+            answer = self._send(asked, headers, stream=True)
+            try:
+                if _worth_reading(answer):
+                    answer.read()
+            finally:
+                answer.close()
+            return answer
+
+        answer = self._answer(asked, attempt)
+        return self._response(answer, answer.content if _worth_reading(answer) else b"", url, asked)
+
+    @contextmanager
+    def stream(self, url: str, start: int = 0) -> Iterator[Stream]:
+        """Status, headers and pieces of the body, from byte `start` on where the server grants it (206).
+
+        A connection that breaks in the middle raises UnreachableError out of the pieces; asking again with a later
+        start resumes.
+        """
+        asked = self.rewrite(url)
+        if addresses.is_local(asked):
+            with local.stream(asked, start) as found:
+                yield found
+            return
+        headers = {"accept-encoding": "identity"} | ({"range": f"bytes={start}-"} if start else {})
+        answer = self._answer(asked, lambda: self._send(asked, headers, stream=True))
+        try:
+            yield Stream(answer.status_code, dict(answer.headers), self._chunks(answer, url))
+        finally:
+            answer.close()
+
+    def close(self) -> None:
+        """Close every connection; the client may be used again."""
+        with self._lock:
+            if self._http is not None:
+                self._http.close()
+            self._http = None
+
+    def _chunks(self, answer: httpx.Response, url: str) -> Iterator[bytes]:
+        import httpx  # noqa: PLC0415  (already loaded when we come here)
+
+        try:
+            yield from answer.iter_bytes(_CHUNK)
+        except httpx.HTTPError as error:
+            raise UnreachableError(addresses.without_credentials(url), self._problem(error)) from error
+
+    def _send(self, url: str, headers: Mapping[str, str], *, stream: bool = False) -> httpx.Response:
+        http = self._opened()
+        request = http.build_request("GET", addresses.without_credentials(url), headers=dict(headers))
+        return http.send(request, stream=stream, auth=self._credentials(url))
+
+    def _answer(self, url: str, attempt: Callable[[], httpx.Response]) -> httpx.Response:
+        """The first useful answer. An origin that stayed silent through all retries is tried only once from then on."""
+        shown = addresses.without_credentials(url)
+        if self.settings.offline:
+            raise UnreachableError(shown, "not asked, because this run is offline and the cache does not have it")
+        self._opened()
+        import httpx  # noqa: PLC0415  (see the module's docstring)
+
+        origin = addresses.origin(url)
+        tries = 1 if origin in self._silent else self.settings.retries + 1
+        problem = ""
+        for number in range(1, tries + 1):
+            wait = min(_LONGEST_WAIT, self.settings.backoff * 2 ** (number - 1))
+            try:
+                answer = attempt()
+            except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
+                raise UnreachableError(shown, f"cannot be asked ({error})") from error
+            except httpx.HTTPError as error:
+                problem = self._problem(error)
+                if "certificate" in problem:
+                    break
+                if number == tries and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                    self._silent.add(origin)
+            else:
+                if answer.status_code not in _RETRIED:
+                    return answer
+                answer.close()
+                problem = f"the server answers {answer.status_code} {answer.reason_phrase}".rstrip()
+                wait = _asked_wait(answer.headers.get("retry-after", ""), wait)
+            if number < tries:
+                time.sleep(wait)
+        raise UnreachableError(shown, problem)
+
+    def _problem(self, error: Exception) -> str:
+        import httpx  # noqa: PLC0415  (already loaded when we come here)
+
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return (
+                "its TLS certificate is not trusted; name the CA bundle that signed it "
+                f"(pip's `cert` or SSL_CERT_FILE), or trust the host ({error})"
+            )
+        if isinstance(error, httpx.TimeoutException):
+            return f"no answer within {self.settings.timeout:g} seconds"
+        if isinstance(error, httpx.ProxyError):
+            return f"the proxy refuses ({error})"
+        if isinstance(error, httpx.ConnectError):
+            return f"no connection ({error})"
+        return f"the connection broke ({error})"
+
+    def _response(self, answer: httpx.Response, body: bytes, url: str, asked: str) -> Response:
+        found = Response(answer.status_code, dict(answer.headers), body, str(answer.url))
+        return self._as_named(found, url, asked)
+
+    def _as_named(self, found: Response, url: str, asked: str) -> Response:
+        """The answer under the address it was asked by, if the mirror itself and no redirect answered."""
+        final = addresses.without_credentials(found.url)
+        if asked != url and final == addresses.without_credentials(asked):
+            final = url
+        return Response(found.status, found.headers, found.body, addresses.without_credentials(final))
+
+    def _credentials(self, url: str) -> httpx.Auth | None:
+        pair = addresses.credentials(url)
+        origin = addresses.origin(url)
+        if pair is not None:
+            self._known[origin] = pair
+        elif origin not in self._known:
+            found = _from_netrc(addresses.host(url))
+            if found is None:
+                return None
+            self._known[origin] = found
+        import httpx  # noqa: PLC0415  (already loaded when we come here)
+
+        return httpx.BasicAuth(*self._known[origin])
+
+    def _opened(self) -> httpx.Client:
+        if self._http is None:
+            with self._lock:
+                if self._http is None:
+                    self._http = self._open()
+        return self._http
+
+    def _open(self) -> httpx.Client:
+        import httpx  # noqa: PLC0415  (see the module's docstring)
+
+        return httpx.Client(
+            transport=cast("httpx.BaseTransport", _Transports(self.settings)),
+            timeout=self.settings.timeout,
+            follow_redirects=True,
+            trust_env=False,
+            headers={"user-agent": self.settings.user_agent},
+        )
+
+
+class _Transports:
+    """An httpx transport that passes each request to the pool for its kind of trust and its proxy."""
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        self._settings = settings
+        self._pools: dict[tuple[str, str | None], httpx.HTTPTransport] = {}
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        key = (self._trust(url), _proxy(self._settings.proxy, url.scheme, url.host))
+        with self._lock:
+            pool = self._pools.get(key)
+            if pool is None:
+                pool = self._pools[key] = self._pool(*key)
+        return pool.handle_request(request)
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+
+    def _trust(self, url: httpx.URL) -> str:
+        if url.scheme != "https":
+            return "plain"
+        known = {url.host, f"{url.host}:{url.port or 443}"}
+        return "trusted" if known & set(self._settings.trusted_hosts) else "checked"
+
+    def _pool(self, trust: str, proxy: str | None) -> httpx.HTTPTransport:
+        import httpx  # noqa: PLC0415  (see the module's docstring)
+
+        limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+        verify = _tls(self._settings) if trust == "checked" or proxy else _unchecked(self._settings)
+        if trust == "trusted":
+            verify = _unchecked(self._settings)
+        try:
+            return httpx.HTTPTransport(verify=verify, limits=limits, proxy=proxy)
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            shown = addresses.without_credentials(proxy or "")
+            raise ConfigurationError(f"The proxy {shown} cannot be used: {error}") from error
+
+
+def _proxy(configured: str | None, scheme: str, host: str) -> str | None:
+    """The proxy for a host: the configured one, else the environment's; never for what `no_proxy` names."""
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  (httpx has loaded it)
+
+    if configured is None and (host in {"localhost", "::1"} or host.startswith("127.")):
+        return None
+    found = getproxies()
+    proxy = configured or found.get(scheme) or found.get("all")
+    if not proxy or proxy_bypass(host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _tls(settings: NetworkSettings) -> ssl.SSLContext:
+    """Certificates: the configured bundle, else the environment's or the system's, else the one that httpx brings."""
+    import ssl  # noqa: PLC0415  (only https needs it)
+
+    bundle = settings.cert
+    try:
+        if bundle is None:
+            context = ssl.create_default_context()
+        elif os.path.isdir(bundle):  # noqa: PTH112  (a setting is text)
+            context = ssl.create_default_context(capath=bundle)
+        else:
+            context = ssl.create_default_context(cafile=bundle)
+    except OSError as error:
+        raise ConfigurationError(f"The CA bundle {bundle} cannot be read: {error}") from error
+    if bundle is None and not context.cert_store_stats()["x509_ca"]:
+        _add_brought_certificates(context)
+    return _with_client_certificate(context, settings)
+
+
+def _add_brought_certificates(context: ssl.SSLContext) -> None:
+    import certifi  # noqa: PLC0415  (comes with httpx; only systems without certificates of their own need it)
+
+    context.load_verify_locations(certifi.where())
+
+
+def _unchecked(settings: NetworkSettings) -> ssl.SSLContext:
+    import ssl  # noqa: PLC0415  (only https needs it)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return _with_client_certificate(context, settings)
+
+
+def _with_client_certificate(context: ssl.SSLContext, settings: NetworkSettings) -> ssl.SSLContext:
+    if settings.client_cert:
+        try:
+            context.load_cert_chain(settings.client_cert)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The client certificate {settings.client_cert} cannot be used: {error}"
+            ) from error
+    return context
+
+
+def _from_netrc(host: str) -> tuple[str, str] | None:
+    import netrc  # noqa: PLC0415  (most addresses are asked without credentials only once per origin)
+
+    try:
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
+    except (OSError, netrc.NetrcParseError):
+        return None
+    return (found[0], found[2]) if found else None
+
+
+def _asked_wait(retry_after: str, wait: float) -> float:
+    return min(_LONGEST_WAIT, float(retry_after)) if retry_after.isdecimal() else wait
+
+
+def _worth_reading(answer: httpx.Response) -> bool:
+    length = answer.headers.get("content-length", "")
+    return answer.status_code != 200 or (length.isdecimal() and int(length) <= _LARGEST_UNASKED)  # noqa: PLR2004

@@ -1,0 +1,167 @@
+"""Is the environment already what was asked for? Answered from one small file, without importing anything heavy.
+
+A successful `sync` leaves a stamp inside the generation it built or checked. The stamp lists everything that the answer
+depended on, in words that can be compared without understanding them:
+
+    invocation   the options, the working folder, the interpreter that runs us
+    variables    those of the environment that a choice or a setting can come from
+    facts        files by time and size (project, lock, configuration, site-packages) or, where a kernel makes up
+                 times, by their text (driver version) or mere existence (device nodes)
+
+If all of it is as it was, nothing has to be done. Anything else, a damaged stamp included, means the full path.
+Only `os` and `sys` may be imported here: a test holds us to it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["FILE", "OUTCOME", "Stamp", "answer", "invocation", "observe", "read", "write"]
+
+FILE = "torchstrap.stamp"
+OUTCOME = "torchstrap.json"
+_VERSION = "torchstrap-stamp 1"
+_COMMANDS = ("sync", "run")
+_QUIET = frozenset({"-q", "--quiet", "-v", "--verbose", "--json"})
+_VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "HIP_VISIBLE_DEVICES",
+    "HOME",
+    "NVIDIA_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "ZE_AFFINITY_MASK",
+)
+_PREFIXES = ("PIP_", "TORCHSTRAP_")
+# What a machine with another driver, another card or another container would show differently.
+_MACHINE = (
+    "text /sys/module/nvidia/version",
+    "text /proc/driver/nvidia/version",
+    "node /dev/nvidiactl",
+    "node /dev/nvidia0",
+    "node /dev/dxg",
+    "node /dev/kfd",
+)
+
+
+class Stamp:
+    """What an earlier `sync` saw. `summary` is the line it would say again."""
+
+    __slots__ = ("facts", "invocation", "summary")
+
+    def __init__(self, invocation: str, facts: dict[str, str], summary: str) -> None:
+        self.invocation = invocation
+        self.facts = facts
+        self.summary = summary
+
+
+def answer(arguments: list[str]) -> int | None:
+    """Exit code if there is nothing to do, None if the full program has to look. May become the command of `run`."""
+    if not arguments or arguments[0] not in _COMMANDS:
+        return None
+    options, command = _split(arguments[1:])
+    venv = _environment(options)
+    stamp = read(venv)
+    if stamp is None or stamp.invocation != invocation(options):
+        return None
+    if any(observe(name) != seen for name, seen in stamp.facts.items()):
+        return None
+    if arguments[0] == "run":
+        if not command:
+            return None
+        from bootstrap.environment import activation  # noqa: PLC0415 - not needed to say "nothing to do"
+
+        return activation.become(venv, command)
+    return _say(venv, options, stamp)
+
+
+def invocation(options: list[str]) -> str:
+    """Everything but files that decides what `sync` does, as one line."""
+    asked = [option for option in options if option not in _QUIET]
+    variables = [
+        f"{name}={value}"
+        for name, value in sorted(os.environ.items())
+        if name in _VARIABLES or name.startswith(_PREFIXES)
+    ]
+    return repr((asked, os.getcwd(), sys.executable, sys.version, variables))  # noqa: PTH109 - pathlib is slow to import
+
+
+def observe(fact: str) -> str:
+    """What a fact looks like now; a missing file is an observation too."""
+    kind, _, path = fact.partition(" ")
+    try:
+        if kind == "text":
+            with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+                return repr(file.read(4096))
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return "absent"
+    return "present" if kind == "node" else f"{status.st_mtime_ns}:{status.st_size}:{status.st_ino}"
+
+
+def read(venv: str) -> Stamp | None:
+    """The stamp of an environment, or None if there is none that can be understood."""
+    try:
+        with open(os.path.join(venv, FILE), encoding="utf-8") as file:  # noqa: PTH118, PTH123
+            version, asked, summary, *rest = file.read().splitlines()
+    except (OSError, ValueError):
+        return None
+    facts = dict(line.split("\t", 1)[::-1] for line in rest if "\t" in line)
+    return Stamp(asked, facts, summary) if version == _VERSION and len(facts) == len(rest) else None
+
+
+def write(venv: str, options: list[str], files: list[str], summary: str) -> None:
+    """Leave a stamp: `files` are watched by time and size, the machine by what shows its accelerators.
+
+    A stamp that cannot be written (read-only environment) costs time later and nothing else.
+    """
+    facts = [f"file {os.path.abspath(path)}" for path in files]  # noqa: PTH100
+    lines = [_VERSION, invocation(options), " ".join(summary.splitlines())]
+    lines += [f"{observe(fact)}\t{fact}" for fact in (*facts, *_MACHINE)]
+    beside = os.path.join(venv, f".{FILE}.{os.getpid()}")  # noqa: PTH118
+    try:
+        with open(beside, "w", encoding="utf-8") as file:  # noqa: PTH123
+            file.write("\n".join(lines) + "\n")
+        os.replace(beside, os.path.join(venv, FILE))  # noqa: PTH105, PTH118
+    except OSError:
+        return
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Options of ours, and the command behind `--`."""
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _environment(options: list[str]) -> str:
+    """Where the environment is, as the command line parser will find it."""
+    venv = _option(options, "--venv") or os.environ.get("TORCHSTRAP_VENV")
+    project = _option(options, "--project") or os.environ.get("TORCHSTRAP_PROJECT") or "."
+    return venv or os.path.join(project, ".venv")  # noqa: PTH118
+
+
+def _option(options: list[str], name: str) -> str | None:
+    value = None
+    for position, option in enumerate(options):
+        if option == name and position + 1 < len(options):
+            value = options[position + 1]
+        elif option.startswith(f"{name}="):
+            value = option[len(name) + 1 :]
+    return value
+
+
+def _say(venv: str, options: list[str], stamp: Stamp) -> int | None:
+    """Repeat the earlier outcome in the form that was asked for."""
+    if "--json" in options:
+        try:
+            with open(os.path.join(venv, OUTCOME), encoding="utf-8") as file:  # noqa: PTH118, PTH123
+                sys.stdout.write(file.read())
+        except OSError:
+            return None
+    elif not {"-q", "--quiet"} & set(options):
+        sys.stderr.write(f"{stamp.summary}\n")
+    return 0
