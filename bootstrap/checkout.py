@@ -83,7 +83,9 @@ def _install(requirements: list[str], place: Path) -> str | None:
         )
     try:
         command = [sys.executable, "-m", "pip", "install", "-qq", "--target", str(beside), *requirements]
-        done = subprocess.run(command, env={**os.environ, "PIP_USER": "0", "PIP_ROOT_USER_ACTION": "ignore"}, check=False)
+        done = subprocess.run(
+            command, env={**os.environ, "PIP_USER": "0", "PIP_ROOT_USER_ACTION": "ignore"}, check=False
+        )
         if done.returncode:
             return (
                 f"pip could not fetch what torchstrap is made of (exit code {done.returncode}, its message is above); "

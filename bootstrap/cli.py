@@ -1,183 +1,157 @@
-"""Parse, call, render: the command line of torchstrap."""
+"""Parse, call, render: each command of torchstrap in a few lines."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
-from bootstrap import __version__
+from bootstrap.commands.asked import Asked
+from bootstrap.console import Console
 from bootstrap.errors import BootstrapError, UsageError
+from bootstrap.options import parser
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130
-
-# (flags, what it is, groups of commands that take it). Settings have the destination that project.settings knows.
-_PROJECT = ("lock", "sync", "run", "choose")
-_BUILDING = ("lock", "sync", "run")
-_SYNCING = ("sync", "run")
-_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...] = (
-    (
-        ("--project",),
-        {"type": Path, "metavar": "DIR", "help": "folder with the pyproject.toml (default: .)"},
-        (*_PROJECT, "tree", "verify"),
-    ),
-    (
-        ("-r", "--requirements"),
-        {
-            "type": Path,
-            "metavar": "FILE",
-            "action": "append",
-            "default": [],
-            "help": "a requirements file instead of a project; may be repeated",
-        },
-        _BUILDING,
-    ),
-    (
-        ("-c", "--constraint"),
-        {
-            "type": Path,
-            "metavar": "FILE",
-            "action": "append",
-            "default": [],
-            "help": "a constraints file; may be repeated",
-        },
-        _BUILDING,
-    ),
-    (("--extra",), {"action": "append", "default": [], "metavar": "NAME", "help": "an extra of the project"}, _SYNCING),
-    (("--group",), {"action": "append", "default": [], "metavar": "NAME", "help": "a dependency group"}, _SYNCING),
-    (
-        ("--variant",),
-        {"metavar": "V", "help": "take this variant whatever the machine is: cpu, cu126, rocm6.4, xpu"},
-        (*_SYNCING, "choose"),
-    ),
-    (("--require",), {"choices": ["gpu"], "help": "fail rather than end on a CPU build"}, _SYNCING),
-    (
-        ("--venv",),
-        {"type": Path, "metavar": "DIR", "help": "the environment (default: .venv in the project)"},
-        (*_SYNCING, "tree", "verify"),
-    ),
-    (("--python",), {"metavar": "P", "help": "interpreter: a path, or a version such as 3.12"}, _BUILDING),
-    (("--python-version",), {"metavar": "V", "help": "the Python to choose for, such as 3.12"}, ("choose",)),
-    (
-        ("--machine",),
-        {"type": Path, "metavar": "FILE", "help": "choose for another machine's `probe --json`"},
-        ("choose",),
-    ),
-    (
-        ("--sysroot",),
-        {"type": Path, "metavar": "DIR", "help": "read /proc, /sys and /etc of a recorded machine"},
-        ("probe",),
-    ),
-    (("--frozen",), {"action": "store_true", "help": "use the lock as it is"}, _SYNCING),
-    (("--dry-run",), {"action": "store_true", "help": "say what would be done"}, _SYNCING),
-    (
-        ("--check",),
-        {"action": "store_true", "help": "exit 1 if anything would change, and change nothing"},
-        ("sync", "lock"),
-    ),
-    (("--upgrade",), {"action": "store_true", "help": "forget the locked versions"}, ("lock",)),
-    (("-o", "--output"), {"metavar": "FILE", "help": "where the lock goes; `-` prints it"}, ("lock",)),
-    (
-        ("--json",),
-        {"action": "store_true", "help": "one JSON document on standard output"},
-        ("probe", "choose", "sync", "run", "verify"),
-    ),
-    (("--index-url",), {"metavar": "URL", "help": "replaces the default index"}, _BUILDING),
-    (
-        ("--extra-index-url",),
-        {"action": "append", "metavar": "URL", "help": "asked before the default index"},
-        _BUILDING,
-    ),
-    (("--find-links",), {"action": "append", "metavar": "PLACE", "help": "a folder or page of wheels"}, _BUILDING),
-    (
-        ("--mirror",),
-        {
-            "action": "append",
-            "dest": "mirrors",
-            "metavar": "FROM=TO",
-            "help": "fetch addresses that begin with FROM from TO",
-        },
-        _BUILDING,
-    ),
-    (("--cache-dir",), {"metavar": "DIR", "help": "where pages, wheels and templates are kept"}, _BUILDING),
-    (("--no-cache",), {"action": "store_true", "default": None, "help": "keep nothing after this run"}, _BUILDING),
-    (("--offline",), {"action": "store_true", "default": None, "help": "use what is here"}, _BUILDING),
-    (
-        ("--pre",),
-        {"action": "store_true", "default": None, "dest": "prereleases", "help": "admit pre-releases"},
-        _BUILDING,
-    ),
-    (
-        ("--no-build",),
-        {"action": "store_true", "default": None, "help": "never build a source distribution"},
-        _BUILDING,
-    ),
-    (("--no-binary",), {"action": "append", "metavar": "NAME", "help": "build this one from source"}, _BUILDING),
-    (("--only-binary",), {"action": "append", "metavar": "NAME", "help": "never build this one"}, _BUILDING),
-    (("--exclude-newer",), {"metavar": "DATE", "help": "as if it were this day"}, _BUILDING),
-    (("-q", "--quiet"), {"action": "store_true", "help": "say only what is wrong"}, ("*",)),
-    (("-v", "--verbose"), {"action": "store_true", "help": "say more"}, ("*",)),
-)
-
-_COMMANDS = {
-    "probe": "what is this machine",
-    "choose": "which offer, why, and why not the others",
-    "lock": "write pylock.toml",
-    "sync": "the main job: probe, choose, lock if needed, build, verify, switch",
-    "run": "sync if needed, then become the command behind --",
-    "verify": "prove that the environment is what was locked",
-    "tree": "what needs what in the environment",
-}
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see `{self.prog} --help`")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The whole command line, as `argparse` wants it."""
-    whole = _Parser(
-        prog="torchstrap",
-        description="Looks at this machine, decides which build of PyTorch it can run, and builds an environment "
-        "in which every package shares that one build.",
-    )
-    whole.add_argument("--version", action="version", version=f"torchstrap {__version__}")
-    commands = whole.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=_Parser)
-    for name, text in _COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=f"torchstrap {name}: {text}", allow_abbrev=False)
-        for flags, what, takers in _OPTIONS:
-            if name in takers or "*" in takers:
-                command.add_argument(*flags, **what)  # type: ignore[arg-type]
-        if name == "run":
-            command.add_argument("command", nargs="*", metavar="-- CMD", help="the program and its arguments")
-    return whole
+_CHANGES_PENDING = 1
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit codes are those of `bootstrap.errors`."""
-    arguments = list(arguments)
+    words = list(arguments)
     # What stands behind `--` belongs to the program that `run` becomes: argparse never sees it.
-    behind: list[str] = []
-    if arguments[:1] == ["run"] and "--" in arguments:
-        at = arguments.index("--")
-        arguments, behind = arguments[:at], arguments[at + 1 :]
+    at = words.index("--") if words[:1] == ["run"] and "--" in words else len(words)
     try:
-        asked = parser().parse_args(arguments)
-        if asked.name == "run":
-            asked.command = [*asked.command, *behind]
-        from bootstrap.commands import dispatch  # noqa: PLC0415 - `--help` needs none of it
-
-        return dispatch.run(asked, arguments[1:])
+        parsed = parser().parse_args(words[:at])
+        console = Console(quiet=parsed.quiet, verbose=parsed.verbose)
+        return _COMMANDS[parsed.name](parsed, _asked(parsed, words[1:at]), words[at + 1 :], console)
     except BootstrapError as error:
         sys.stderr.write(f"torchstrap: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("torchstrap: stopped; nothing was changed, and what was fetched whole is kept\n")
+        sys.stderr.write("torchstrap: stopped; the environment is as it was, and whole files that arrived are kept\n")
         return _INTERRUPTED
     except BrokenPipeError:
         return 0
+
+
+def _asked(parsed: argparse.Namespace, options: Sequence[str]) -> Asked:
+    given = {name: value for name, value in vars(parsed).items() if value is not None}
+    names = {"frozen", "dry_run", "check", "upgrade", "output", "variant", "require", "venv", "python"}
+    plain = {name: given[name] for name in names & given.keys()}
+    return Asked(
+        project=given.get("project", Path()),
+        requirements=tuple(given.get("requirements", ())),
+        constraints=tuple(given.get("constraint", ())),
+        extras=tuple(given.get("extra", ())),
+        groups=tuple(given.get("group", ())),
+        settings=given,
+        options=tuple(options),
+        **plain,
+    )
+
+
+def _probe(parsed: argparse.Namespace, _: Asked, __: Sequence[str], console: Console) -> int:
+    from bootstrap.commands.looking import machine_lines  # noqa: PLC0415 - each command loads what it needs, no more
+    from bootstrap.commands.session import read_machine_here  # noqa: PLC0415
+    from probes import LocalHost, probe  # noqa: PLC0415
+
+    machine = probe(LocalHost(parsed.sysroot)) if parsed.sysroot else read_machine_here()
+    if parsed.json:
+        console.json(machine.to_json())
+    else:
+        console.result("\n".join(machine_lines(machine)))
+    return 0
+
+
+def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    from bootstrap.commands.choosing import choose_for  # noqa: PLC0415
+
+    choice = choose_for(asked, parsed.machine, parsed.python_version)
+    if parsed.json:
+        console.json(choice.to_json())
+        return 0
+    console.result(f"{choice.offer.name} ({choice.offer.variant}): {choice.reason}")
+    for each in choice.rejected:
+        console.result(f"  not {each.offer}: {each.reason}")
+    for warning in choice.warnings:
+        console.warn(warning)
+    return 0
+
+
+def _lock(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    from bootstrap.commands.locking import lock  # noqa: PLC0415
+    from bootstrap.commands.session import opened  # noqa: PLC0415
+
+    with console.activity() as activity, opened(asked, activity) as session:
+        done = lock(session)
+    for warning in done.warnings:
+        console.warn(warning)
+    if parsed.output == "-":
+        console.result(done.text)
+    elif parsed.check:
+        console.say(f"{done.path}: {'would change' if done.is_changed else 'is up to date'}")
+        return _CHANGES_PENDING if done.is_changed else 0
+    console.say(f"{done.path}: {done.summary}")
+    return 0
+
+
+def _sync(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    from bootstrap.commands.syncing import sync  # noqa: PLC0415
+
+    with console.activity() as activity:
+        outcome = sync(asked, activity)
+    for warning in outcome.warnings:
+        console.warn(warning)
+    console.changes(outcome.added, outcome.removed, outcome.replaced)
+    if console.verbose:
+        for each in outcome.choice.rejected:
+            console.say(f"not {each.offer}: {each.reason}")
+    console.say(outcome.headline(), "choice")
+    if parsed.json:
+        console.json(outcome.to_json())
+    return _CHANGES_PENDING if asked.check and outcome.changed else 0
+
+
+def _run(parsed: argparse.Namespace, asked: Asked, command: Sequence[str], console: Console) -> int:
+    if not command:
+        raise UsageError("run needs a command behind `--`, as in `torchstrap run -- python train.py`")
+    from bootstrap.commands.syncing import environment_of  # noqa: PLC0415
+    from bootstrap.environment.activation import become  # noqa: PLC0415
+
+    _sync(parsed, asked, (), console)
+    return become(str(environment_of(asked)), list(command))
+
+
+def _verify(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    from bootstrap.commands.looking import verify_environment  # noqa: PLC0415
+
+    report: Mapping[str, Any] = verify_environment(asked)
+    if parsed.json:
+        console.json(report)
+    else:
+        torch = report["proof"]["torch"]
+        said = f"torch {torch} imports and computes" if torch else "torch is not in it"
+        console.result(f"{report['environment']}: {report['packages']} packages are as they should be, and {said}")
+    return 0
+
+
+def _tree(_: argparse.Namespace, asked: Asked, __: Sequence[str], console: Console) -> int:
+    from bootstrap.commands.looking import tree  # noqa: PLC0415
+
+    console.result("\n".join(tree(asked)))
+    return 0
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace, Asked, Sequence[str], Console], int]] = {
+    "probe": _probe,
+    "choose": _choose,
+    "lock": _lock,
+    "sync": _sync,
+    "run": _run,
+    "verify": _verify,
+    "tree": _tree,
+}

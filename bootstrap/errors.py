@@ -7,6 +7,7 @@ BootstrapError                 1   it could not be done as asked
 ├── BadDistributionError       1   a wheel or source distribution that cannot be trusted or read
 ├── BuildError                 1   a build backend failed; carries its last lines
 ├── VerificationError          1   the environment is not what was asked for; carries every issue
+├── ChoiceError                1   no offer of the project runs on this machine; carries why not, for each
 ├── AccelerationError          1   `--require gpu` on a machine that would end on the CPU
 ├── UsageError                 2   the words of the command line do not fit together
 ├── InputError                65   a file that was given cannot be read as what it should be
@@ -30,6 +31,7 @@ __all__ = [
     "BootstrapError",
     "BuildError",
     "CannotWriteError",
+    "ChoiceError",
     "ConfigurationError",
     "HashMismatchError",
     "InputError",
@@ -95,6 +97,10 @@ class VerificationError(BootstrapError):
     def __init__(self, issues: Sequence[str]) -> None:
         super().__init__("\n".join(issues))
         self.issues = tuple(issues)
+
+
+class ChoiceError(BootstrapError):
+    """No offer of the project runs on this machine; the sentences say why not, for each."""
 
 
 class AccelerationError(BootstrapError):

@@ -85,7 +85,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
     (("--index-url",), {"metavar": "URL", "help": "replaces the default index"}, _BUILDING),
     (
         ("--extra-index-url",),
-        {"action": "append", "metavar": "URL", "help": "asked before the default index"},
+        {"action": "append", "dest": "extra_index_urls", "metavar": "URL", "help": "asked before the default index"},
         _BUILDING,
     ),
     (("--find-links",), {"action": "append", "metavar": "PLACE", "help": "a folder or page of wheels"}, _BUILDING),

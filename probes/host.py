@@ -48,7 +48,7 @@ class Host(Protocol):
     def exists(self, path: str) -> bool:
         """Whether there is anything of that name."""
 
-    def list(self, path: str) -> tuple[str, ...]:
+    def names(self, path: str) -> tuple[str, ...]:
         """Names in a folder, sorted; none if it is absent or closed to us."""
 
     def run(self, command: Sequence[str], timeout: float, environ: Mapping[str, str] | None = None) -> str | Unknown:
@@ -89,7 +89,7 @@ class LocalHost:
         except (OSError, ValueError):
             return False
 
-    def list(self, path: str) -> tuple[str, ...]:
+    def names(self, path: str) -> tuple[str, ...]:
         try:
             return tuple(sorted(os.listdir(self._locate(path))))  # noqa: PTH208 - names, not paths
         except (OSError, ValueError):
@@ -105,7 +105,7 @@ class LocalHost:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **(environ or {})},
+                env={**self.environ, **(environ or {})},
                 cwd=self._root,
                 start_new_session=True,
             )

@@ -31,7 +31,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """`os` is `linux`, `macos`, `windows` or what the system calls itself; `architecture` as in wheel tags (`x86_64`)."""
+    """`os` is `linux`, `macos`, `windows` or its own word; `architecture` is as in wheel tags (`x86_64`)."""
 
     os: str
     version: str | Unknown
@@ -56,7 +56,7 @@ class Libc:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """What every core can do. `level` is `x86-64-v1` to `x86-64-v4`, `armv8`, `armv9`, or None where no levels are defined."""
+    """What every core can do. `level` is `x86-64-v1` to `x86-64-v4` or `armv8`, None where no levels are defined."""
 
     vendor: str | Unknown
     model: str | Unknown

@@ -32,7 +32,7 @@ class MachineFormatError(ValueError):
 
 
 def read_machine(path: str | Path) -> Machine:
-    """The machine that a file of `probe --json` describes. Raises MachineFormatError, also for a file that is not there."""
+    """The machine that a file of `probe --json` describes. Raises MachineFormatError, also if it is missing."""
     try:
         with Path(path).open("rb") as stream:
             document = json.loads(stream.read(_LIMIT))

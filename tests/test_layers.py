@@ -16,6 +16,7 @@ LAYERS = (
     "probes",
     "profiles",
     "bootstrap.errors",
+    "bootstrap.stamp",
     "bootstrap.toml",
     "bootstrap.project",
     "bootstrap.index",
@@ -28,7 +29,7 @@ LAYERS = (
     "bootstrap.console",
     "bootstrap.options",
     "bootstrap.cli",
-    "bootstrap.stamp",
+    
     "bootstrap.checkout",
     "bootstrap.__main__",
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-__all__ = ["become", "variables"]
+__all__ = ["WINDOWS", "become", "variables"]
+
+WINDOWS = os.name == "nt"
 
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
@@ -14,7 +16,7 @@ _NOT_FOUND = 127
 def variables(venv: str, environ: dict[str, str]) -> dict[str, str]:
     """The process environment with the virtual environment switched on, as its activation script would do."""
     venv = os.path.abspath(venv)  # noqa: PTH100 - pathlib is slow to import
-    scripts = os.path.join(venv, "Scripts" if os.name == "nt" else "bin")  # noqa: PTH118
+    scripts = os.path.join(venv, "Scripts" if WINDOWS else "bin")  # noqa: PTH118
     changed = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
     changed["VIRTUAL_ENV"] = venv
     changed["PATH"] = os.pathsep.join(part for part in (scripts, environ.get("PATH", "")) if part)

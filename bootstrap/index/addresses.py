@@ -1,7 +1,7 @@
 """Addresses as text: credentials taken out, origins compared, prefixes rewritten. Nothing here opens anything.
 
-    https://user:word@host:8080/simple/torch/
-    └──────────────origin─────┘ without user:word@
+https://user:word@host:8080/simple/torch/
+└──────────────origin─────┘ without user:word@
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def rewrite(url: str, mirrors: Sequence[tuple[str, str]]) -> str:
 
 
 def _after(prefix: str, url: str) -> str | None:
-    prefix = prefix.rstrip("/")
+    prefix = without_credentials(prefix).rstrip("/")
     bare = without_credentials(url)
     if not bare.startswith(prefix):
         return None

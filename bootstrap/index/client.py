@@ -10,7 +10,6 @@ from the cache pays for none of it. Credentials are sent only to the origin they
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,12 +18,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from bootstrap.errors import ConfigurationError, UnreachableError
-from bootstrap.index import addresses, local
+from bootstrap.index import addresses, ambient, local
 from bootstrap.index.response import Response, Stream
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 __all__ = ["Client", "NetworkSettings"]
@@ -67,7 +64,7 @@ class Client:
     settings: NetworkSettings = field(default_factory=NetworkSettings)
     _http: httpx.Client | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _known: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _known: dict[str, tuple[str, str] | None] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
 
     def rewrite(self, url: str) -> str:
@@ -79,6 +76,10 @@ class Client:
         pair = addresses.credentials(url)
         if pair is not None:
             self._known[addresses.origin(url)] = pair
+
+    def has_credentials(self, url: str) -> bool:
+        """Whether something is known to log in with there."""
+        return self._known.get(addresses.origin(self.rewrite(url))) is not None
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
         """The whole answer."""
@@ -131,6 +132,12 @@ class Client:
             yield Stream(answer.status_code, dict(answer.headers), self._chunks(answer, url))
         finally:
             answer.close()
+
+    def __enter__(self) -> Client:  # noqa: PYI034  (typing.Self needs Python 3.11)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close every connection; the client may be used again."""
@@ -206,10 +213,10 @@ class Client:
         return self._as_named(found, url, asked)
 
     def _as_named(self, found: Response, url: str, asked: str) -> Response:
-        """The answer under the address it was asked by, if the mirror itself and no redirect answered."""
+        """The answer under the address it was asked by, if a mirror answered in its place."""
         final = addresses.without_credentials(found.url)
-        if asked != url and final == addresses.without_credentials(asked):
-            final = url
+        if asked != url:
+            final = addresses.rewrite(final, [(target, source) for source, target in self.settings.mirrors])
         return Response(found.status, found.headers, found.body, addresses.without_credentials(final))
 
     def _credentials(self, url: str) -> httpx.Auth | None:
@@ -218,13 +225,13 @@ class Client:
         if pair is not None:
             self._known[origin] = pair
         elif origin not in self._known:
-            found = _from_netrc(addresses.host(url))
-            if found is None:
-                return None
-            self._known[origin] = found
+            self._known[origin] = ambient.login(addresses.host(url))
+        pair = self._known[origin]
+        if pair is None:
+            return None
         import httpx  # noqa: PLC0415  (already loaded when we come here)
 
-        return httpx.BasicAuth(*self._known[origin])
+        return httpx.BasicAuth(*pair)
 
     def _opened(self) -> httpx.Client:
         if self._http is None:
@@ -255,7 +262,7 @@ class _Transports:
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        key = (self._trust(url), _proxy(self._settings.proxy, url.scheme, url.host))
+        key = (self._trust(url), ambient.proxy_for(self._settings.proxy, url.scheme, url.host))
         with self._lock:
             pool = self._pools.get(key)
             if pool is None:
@@ -276,82 +283,18 @@ class _Transports:
         import httpx  # noqa: PLC0415  (see the module's docstring)
 
         limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
-        verify = _tls(self._settings) if trust == "checked" or proxy else _unchecked(self._settings)
-        if trust == "trusted":
-            verify = _unchecked(self._settings)
+        from bootstrap.index import tls  # noqa: PLC0415  (loads ssl)
+
+        settings = self._settings
+        if trust == "checked" or (trust == "plain" and proxy is not None):  # the proxy itself may speak https
+            verify = tls.checked(settings.cert, settings.client_cert)
+        else:
+            verify = tls.unchecked(settings.client_cert)
         try:
             return httpx.HTTPTransport(verify=verify, limits=limits, proxy=proxy)
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             shown = addresses.without_credentials(proxy or "")
             raise ConfigurationError(f"The proxy {shown} cannot be used: {error}") from error
-
-
-def _proxy(configured: str | None, scheme: str, host: str) -> str | None:
-    """The proxy for a host: the configured one, else the environment's; never for what `no_proxy` names."""
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  (httpx has loaded it)
-
-    if configured is None and (host in {"localhost", "::1"} or host.startswith("127.")):
-        return None
-    found = getproxies()
-    proxy = configured or found.get(scheme) or found.get("all")
-    if not proxy or proxy_bypass(host):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _tls(settings: NetworkSettings) -> ssl.SSLContext:
-    """Certificates: the configured bundle, else the environment's or the system's, else the one that httpx brings."""
-    import ssl  # noqa: PLC0415  (only https needs it)
-
-    bundle = settings.cert
-    try:
-        if bundle is None:
-            context = ssl.create_default_context()
-        elif os.path.isdir(bundle):  # noqa: PTH112  (a setting is text)
-            context = ssl.create_default_context(capath=bundle)
-        else:
-            context = ssl.create_default_context(cafile=bundle)
-    except OSError as error:
-        raise ConfigurationError(f"The CA bundle {bundle} cannot be read: {error}") from error
-    if bundle is None and not context.cert_store_stats()["x509_ca"]:
-        _add_brought_certificates(context)
-    return _with_client_certificate(context, settings)
-
-
-def _add_brought_certificates(context: ssl.SSLContext) -> None:
-    import certifi  # noqa: PLC0415  (comes with httpx; only systems without certificates of their own need it)
-
-    context.load_verify_locations(certifi.where())
-
-
-def _unchecked(settings: NetworkSettings) -> ssl.SSLContext:
-    import ssl  # noqa: PLC0415  (only https needs it)
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return _with_client_certificate(context, settings)
-
-
-def _with_client_certificate(context: ssl.SSLContext, settings: NetworkSettings) -> ssl.SSLContext:
-    if settings.client_cert:
-        try:
-            context.load_cert_chain(settings.client_cert)
-        except OSError as error:
-            raise ConfigurationError(
-                f"The client certificate {settings.client_cert} cannot be used: {error}"
-            ) from error
-    return context
-
-
-def _from_netrc(host: str) -> tuple[str, str] | None:
-    import netrc  # noqa: PLC0415  (most addresses are asked without credentials only once per origin)
-
-    try:
-        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
-    except (OSError, netrc.NetrcParseError):
-        return None
-    return (found[0], found[2]) if found else None
 
 
 def _asked_wait(retry_after: str, wait: float) -> float:

@@ -67,7 +67,8 @@ class Project:
     """Everything that resolution needs to know of what is asked for.
 
     `extras` has alias extras (`gpu = ["this[cu124]"]`) already replaced by what they stand for; `aliases` says which
-    extras each alias switches on, `group_aliases` which extras a group does (`dev = ["this[cu124]"]`). `hashes` holds the `--hash` options of requirements files, by requirement text.
+    extras each alias switches on, `group_aliases` which extras a group does (`dev = ["this[cu124]"]`).
+    `hashes` holds the `--hash` options of requirements files, by requirement text.
     `constraints` narrow, `overrides` replace every requirement on their name, both without asking for the package.
     `files` are all files that were read, so that a change in any of them is noticed.
     """

@@ -1,7 +1,7 @@
 """Requirement texts as values, and extras that ask for their own project replaced by what they stand for.
 
-    gpu = ["this[cu124]", "rich"]       extras["gpu"]  = what cu124 asks for, and rich
-                                        aliases["gpu"] = {cu124}
+gpu = ["this[cu124]", "rich"]       extras["gpu"]  = what cu124 asks for, and rich
+                                    aliases["gpu"] = {cu124}
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def _flattened(
                 circle = " -> ".join((*trail[trail.index(extra) :], extra))
                 issues.add(f"extras ask for each other in a circle ({circle}); take one of these references out")
             elif extra not in extras:
-                issues.add(f'"{requirement}" asks for an extra that is missing; {meant(extra, extras)}', requirement.name)
+                issues.add(
+                    f'"{requirement}" asks for an extra that is missing; {meant(extra, extras)}', requirement.name
+                )
             else:
                 inner, more = _flattened(own, extras[extra], extras, (*trail, extra), issues)
                 flat.extend(_narrowed(each, requirement.marker) for each in inner)

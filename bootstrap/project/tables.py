@@ -6,6 +6,7 @@ and read as absent, so one run names every mistake of a file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from bootstrap.errors import InputError
 __all__ = ["Issues", "Table", "listed", "meant"]
 
 _KINDS = {bool: "true or false", str: "a text", int: "a number", float: "a number", list: "a list", dict: "a table"}
+_NAME = re.compile(r"[\w.-]+")
 
 
 def listed(names: Iterable[str]) -> str:
@@ -39,10 +41,10 @@ class Issues:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._found: dict[str, str | None] = {}
+        self._found: dict[str, str | int | None] = {}
 
-    def add(self, problem: str, near: str | None = None) -> None:
-        """Note a problem; `near` is a text of the file that stands on the line in question."""
+    def add(self, problem: str, near: str | int | None = None) -> None:
+        """Note a problem; `near` is the line in question, or a text that stands on it."""
         self._found.setdefault(problem, near)
 
     def check(self) -> None:
@@ -63,13 +65,14 @@ class Issues:
             return []
 
 
-def _line_of(near: str | None, lines: list[str]) -> int | None:
-    if not near:
-        return None
+def _line_of(near: str | int | None, lines: list[str]) -> int | None:
+    if not near or isinstance(near, int):
+        return near or None
     for needle in (f'"{near}"', f"'{near}'", near):
-        for number, line in enumerate(lines, 1):
-            if needle in line.partition("#")[0] or needle in line:
-                return number
+        found = [number for number, line in enumerate(lines, 1) if needle in line]
+        # A name may well stand right in one line and wrong in another; a longer text is wrong wherever it stands.
+        if found and (len(found) == 1 or not _NAME.fullmatch(near)):
+            return found[0]
     return None
 
 

@@ -1,0 +1,142 @@
+"""Commands that look and change nothing: the machine in words, the environment's proof, and what needs what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from bootstrap.commands.asked import Asked
+from bootstrap.commands.session import environment_of
+from bootstrap.environment import activation, verification
+from bootstrap.environment.installed import Distribution, installed
+from bootstrap.environment.interpreter import Interpreter, describe
+from bootstrap.environment.layout import Layout
+from bootstrap.errors import InputError
+from probes import Gpu, Machine, Unknown
+from profiles import is_family
+
+__all__ = ["machine_lines", "tree", "verify_environment"]
+
+_GIBIBYTE = 1 << 30
+
+
+def machine_lines(machine: Machine) -> Iterator[str]:
+    """A machine as a short table: what it is, and where that was read."""
+    system, cpu = machine.system, machine.cpu
+    yield _line("system", f"{system.os} {_or(system.version)}, {_or(system.architecture)}", system.source)
+    yield _line("kernel", _or(system.kernel), system.source)
+    if machine.container is not None:
+        yield _line("container", machine.container.kind, machine.container.source)
+    if isinstance(machine.libc, Unknown):
+        yield _line("libc", _or(machine.libc))
+    elif machine.libc is not None:
+        yield _line("libc", f"{machine.libc.family} {_or(machine.libc.version)}", machine.libc.source)
+    if isinstance(cpu, Unknown):
+        yield _line("cpu", _or(cpu))
+    else:
+        yield _line("cpu", f"{_or(cpu.model)}{f', {_or(cpu.level)}' if cpu.level else ''}", cpu.source)
+    driver = machine.driver
+    if isinstance(driver, Unknown):
+        yield _line("driver", _or(driver))
+    elif driver is not None:
+        cuda = f", CUDA {_or(driver.cuda)}" if driver.cuda else ""
+        yield _line("driver", f"NVIDIA {driver.version}{cuda}", driver.source)
+    for gpu in machine.gpus:
+        yield _line("gpu", _gpu(gpu), gpu.source)
+    if not machine.gpus:
+        yield _line("gpu", "none that programs here can use")
+    for note in machine.notes:
+        yield _line("note", note)
+
+
+def verify_environment(asked: Asked) -> Mapping[str, Any]:
+    """Structure and proof of the current environment against what is installed in it.
+
+    Raises InputError if there is no environment, VerificationError with every issue.
+    """
+    venv, interpreter, layout = _opened(asked)
+    found = installed(*layout.site_packages)
+    expected: Mapping[str, Version] = {each.normalized: Version(each.version) for each in found}
+    verification.verify(*layout.site_packages, expected=expected, markers=interpreter.markers)
+    proof = verification.prove(venv / layout.python, expected)
+    return {"schema": "torchstrap.verify/1", "environment": str(venv), "packages": len(found), "proof": asdict(proof)}
+
+
+def tree(asked: Asked) -> Iterator[str]:
+    """What needs what, one line per package and requirement; what has been shown is not unfolded again."""
+    _, interpreter, layout = _opened(asked)
+    packages: Mapping[str, Distribution] = {each.normalized: each for each in installed(*layout.site_packages)}
+    needs = {name: tuple(_needs(each, interpreter.markers, packages)) for name, each in packages.items()}
+    wanted = {needed for several in needs.values() for needed in several}
+    shown: set[str] = set()
+    for name in [*sorted(packages.keys() - wanted), *sorted(packages)]:
+        if name not in shown:
+            yield from _branch(name, packages, needs, shown, 0)
+
+
+def _branch(
+    name: str,
+    packages: Mapping[str, Distribution],
+    needs: Mapping[str, Sequence[str]],
+    shown: set[str],
+    depth: int,
+) -> Iterator[str]:
+    again = name in shown and bool(needs[name])
+    mark = "  [torch family]" if is_family(name) else ""
+    yield f"{'    ' * depth}{packages[name].name} {packages[name].version}{mark}{' (see above)' if again else ''}"
+    if again:
+        return
+    shown.add(name)
+    for needed in needs[name]:
+        yield from _branch(needed, packages, needs, shown, depth + 1)
+
+
+def _needs(package: Distribution, markers: Mapping[str, str], packages: Mapping[str, Distribution]) -> Iterator[str]:
+    """The installed packages that one asks for, without its extras."""
+    seen: set[str] = set()
+    for text in package.requires:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        name = canonicalize_name(requirement.name)
+        applies = requirement.marker is None or requirement.marker.evaluate({**markers, "extra": ""})
+        if applies and name in packages and name not in seen:
+            seen.add(name)
+            yield name
+
+
+def _opened(asked: Asked) -> tuple[Path, Interpreter, Layout]:
+    venv = environment_of(asked)
+    python = venv / ("Scripts/python.exe" if activation.WINDOWS else "bin/python")
+    if not python.exists():
+        raise InputError(venv, "is no environment; make one with `torchstrap sync`, or name another with --venv")
+    interpreter = describe(python)
+    return venv, interpreter, Layout.of(interpreter, venv, venv)
+
+
+def _line(what: str, value: str, source: str = "") -> str:
+    return f"{what:<10} {value}{f'  ({source})' if source else ''}"
+
+
+def _or(fact: str | Unknown) -> str:
+    return f"unknown ({fact.reason})" if isinstance(fact, Unknown) else fact
+
+
+def _gpu(gpu: Gpu) -> str:
+    details = []
+    if isinstance(gpu.compute_capability, tuple):
+        details.append("compute capability {}.{}".format(*gpu.compute_capability))
+    if isinstance(gpu.target, str):
+        details.append(gpu.target)
+    if isinstance(gpu.memory, int):
+        details.append(f"{gpu.memory / _GIBIBYTE:.0f} GiB")
+    if not gpu.visible:
+        details.append("hidden from this process")
+    return ", ".join([f"{gpu.vendor} {_or(gpu.name)}", *details])

@@ -1,0 +1,115 @@
+"""What `sync` did, as a value: the console shows it to people, `--json` to programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bootstrap.index.addresses import without_credentials
+from bootstrap.resolver.resolution import Pin
+from profiles.offer import Choice
+
+__all__ = ["SCHEMA", "Outcome", "Package"]
+
+SCHEMA = "torchstrap.sync/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One installed package, and the very file that it came from. `index` and `file` are None for local sources."""
+
+    name: str
+    version: str
+    index: str | None
+    file: str | None
+    sha256: str | None
+
+    @classmethod
+    def of(cls, pin: Pin) -> Package:
+        """The package that a pin stands for."""
+        version = str(pin.version)
+        if not pin.files:
+            return cls(pin.name, version, None, pin.direct.url if pin.direct else None, None)
+        file = pin.files[0]
+        return cls(pin.name, version, without_credentials(file.index), file.filename, file.hashes.get("sha256"))
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The environment after a `sync`, and how it differs from the one before.
+
+    `changed` is True when `.venv` is another environment than it was, or would be with `--dry-run`.
+    """
+
+    changed: bool
+    choice: Choice
+    environment: Path
+    python: str
+    packages: tuple[Package, ...]
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> Mapping[str, Any]:
+        """The document of `sync --json`."""
+        return {
+            "schema": SCHEMA,
+            "changed": self.changed,
+            "choice": self.choice.to_json(),
+            "environment": str(self.environment),
+            "python": self.python,
+            "packages": [
+                {
+                    "name": each.name,
+                    "version": each.version,
+                    "index": each.index,
+                    "file": each.file,
+                    "sha256": each.sha256,
+                }
+                for each in self.packages
+            ],
+            "added": list(self.added),
+            "removed": list(self.removed),
+            "replaced": list(self.replaced),
+            "warnings": list(self.warnings),
+        }
+
+    def unchanged(self) -> Outcome:
+        """The same environment as the next `sync` will find it: nothing to do, nothing to warn of anew."""
+        return replace(self, changed=False, added=(), removed=(), replaced=())
+
+    def torch(self) -> Package | None:
+        """The one torch of this environment, if it has one."""
+        return next((each for each in self.packages if each.name == "torch"), None)
+
+    def headline(self) -> str:
+        """The line that says what was chosen and why."""
+        torch = self.torch()
+        if torch is None:
+            return f"{self.environment}: {len(self.packages)} packages for Python {self.python}, none of them torch"
+        return f"{self.environment}: {torch} ({self.choice.offer.name}) because {self.choice.reason}"
+
+
+def difference(before: Iterable[Package], after: Iterable[Package]) -> tuple[tuple[str, ...], ...]:
+    """What was added, removed and replaced, in words; another file of the same version is a replacement too."""
+    old, new = ({each.name: each for each in packages} for packages in (before, after))
+    added = tuple(str(new[name]) for name in sorted(new.keys() - old.keys()))
+    removed = tuple(str(old[name]) for name in sorted(old.keys() - new.keys()))
+    replaced = tuple(
+        _replaced(old[name], new[name])
+        for name in sorted(old.keys() & new.keys())
+        if (old[name].version, old[name].sha256) != (new[name].version, new[name].sha256)
+    )
+    return added, removed, replaced
+
+
+def _replaced(old: Package, new: Package) -> str:
+    if old.version != new.version:
+        return f"{new.name} {old.version} -> {new.version}"
+    return f"{new.name} {new.version}: {old.file} -> {new.file}"

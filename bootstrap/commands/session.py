@@ -1,0 +1,225 @@
+"""All that a command works with, opened once: the project, the settings, the interpreter, the indexes and the store.
+
+Opening reads files and may describe an interpreter; nothing is fetched yet. Warnings gather in the session and are said
+at the end, where people read them.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bootstrap import toml
+from bootstrap.commands.activity import Activity
+from bootstrap.commands.asked import Asked
+from bootstrap.commands.workshop import Workshop
+from bootstrap.environment.discovery import find
+from bootstrap.environment.interpreter import Interpreter, target
+from bootstrap.errors import ConfigurationError
+from bootstrap.index.cache import PageCache
+from bootstrap.index.client import Client, NetworkSettings
+from bootstrap.index.lookup import Catalogue
+from bootstrap.project import indexes
+from bootstrap.project.model import Project
+from bootstrap.project.pip_configuration import PipConfiguration, read_pip_configuration
+from bootstrap.project.pyproject import read_project
+from bootstrap.project.requirements_file import Options, read_requirements
+from bootstrap.project.settings import Settings, read_settings
+from bootstrap.resolver.candidates import Policy
+from bootstrap.resolver.resolution import Target
+from bootstrap.wheels.store import Store
+from probes import Machine, MachineFormatError, probe
+
+__all__ = ["Session", "environment_of", "lock_path_of", "opened", "read_machine_here"]
+
+
+@dataclass
+class Session:
+    """One run. What is costly and not always needed is made when first asked for."""
+
+    asked: Asked
+    activity: Activity
+    project: Project
+    settings: Settings
+    configuration: PipConfiguration
+    cache: Path
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def venv(self) -> Path:
+        """The stable path of the environment."""
+        return environment_of(self.asked)
+
+    @property
+    def lock_path(self) -> Path:
+        """Where the lock of this project is kept."""
+        return lock_path_of(self.asked)
+
+    @cached_property
+    def interpreter(self) -> Interpreter:
+        """The Python that the environment is for."""
+        return find(self.asked.python, self.project.requires_python, self.cache)
+
+    @cached_property
+    def target(self) -> Target:
+        """What is resolved for."""
+        return target(self.interpreter)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """The facts of this machine."""
+        self.activity.step("Looking at this machine")
+        return read_machine_here()
+
+    @cached_property
+    def client(self) -> Client:
+        """The one HTTP client of this run."""
+        settings = self.settings
+        return Client(
+            NetworkSettings(
+                timeout=settings.timeout,
+                retries=settings.retries,
+                cert=str(settings.cert) if settings.cert else None,
+                client_cert=str(settings.client_cert) if settings.client_cert else None,
+                proxy=settings.proxy,
+                trusted_hosts=settings.trusted_hosts,
+                mirrors=settings.mirrors,
+                offline=settings.offline,
+            )
+        )
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """What the indexes have."""
+        return Catalogue(
+            self.client,
+            PageCache(self.cache),
+            tiers=indexes.tiers(self.project, self.settings),
+            find_links=indexes.find_links(self.project, self.settings),
+        )
+
+    @cached_property
+    def store(self) -> Store:
+        """Unpacked wheels."""
+        return Store(self.cache)
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Where wheels and environments are made."""
+        return Workshop(self)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What the resolver may choose from."""
+        settings = self.settings
+        return Policy(
+            prereleases=settings.prereleases,
+            no_build=settings.no_build,
+            no_binary=settings.no_binary,
+            only_binary=settings.only_binary,
+            exclude_newer=settings.exclude_newer,
+        )
+
+    def warn(self, sentence: str) -> None:
+        """Remember something that people should know, once."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+    def settings_that_matter(self) -> Mapping[str, Any]:
+        """The part of the settings that a lock depends on, as values that JSON knows."""
+        settings = self.settings
+        return {
+            "index-url": settings.index_url,
+            "extra-index-urls": settings.extra_index_urls,
+            "find-links": settings.find_links,
+            "pip-index-url": settings.pip_index_url,
+            "pip-extra-index-urls": settings.pip_extra_index_urls,
+            "requirements-index-urls": settings.requirements_index_urls,
+            "prereleases": settings.prereleases,
+            "no-build": settings.no_build,
+            "no-binary": sorted(settings.no_binary),
+            "only-binary": sorted(settings.only_binary),
+            "exclude-newer": settings.exclude_newer.isoformat() if settings.exclude_newer else None,
+        }
+
+
+@contextmanager
+def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
+    """A session for the block. With `--no-cache` all that is fetched lies in a folder that goes away with it."""
+    configuration = read_pip_configuration(os.environ, Path.home())
+    project, options = _read(asked)
+    settings = read_settings(
+        command_line=asked.settings,
+        environ=os.environ,
+        project_table=_table(asked),
+        pip=configuration,
+        options=options,
+        folder=project.root,
+        working_folder=Path.cwd(),
+    )
+    with ExitStack() as stack:
+        cache = settings.cache_dir
+        if cache is None:
+            # Beside the environment, so that linking works: the links keep the files when the folder goes.
+            beside = environment_of(asked).parent
+            cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".torchstrap-", dir=beside)))
+        session = Session(asked, activity, project, settings, configuration, cache)
+        try:
+            yield session
+        finally:
+            if "client" in session.__dict__:
+                session.client.close()
+
+
+def environment_of(asked: Asked) -> Path:
+    """Where the environment is: `--venv`, or `.venv` in the project."""
+    named = asked.venv or os.environ.get("TORCHSTRAP_VENV")
+    return Path(named).absolute() if named else _folder(asked) / ".venv"
+
+
+def lock_path_of(asked: Asked) -> Path:
+    """`pylock.toml` beside a pyproject.toml; `pylock.NAME.toml` beside NAME.txt, so that each has its own."""
+    if asked.output not in {None, "-"}:
+        return Path(str(asked.output)).absolute()
+    if not asked.requirements:
+        return _folder(asked) / "pylock.toml"
+    first = asked.requirements[0].absolute()
+    return first.parent / f"pylock.{first.name.split('.', maxsplit=1)[0]}.toml"
+
+
+def read_machine_here() -> Machine:
+    """The probe's facts. Raises ConfigurationError for a TORCHSTRAP_MACHINE that is none."""
+    try:
+        return probe()
+    except MachineFormatError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _folder(asked: Asked) -> Path:
+    folder = asked.project if asked.project != Path() else Path(os.environ.get("TORCHSTRAP_PROJECT", "."))
+    return (folder.parent if folder.name == "pyproject.toml" else folder).absolute()
+
+
+def _read(asked: Asked) -> tuple[Project, Options | None]:
+    if asked.requirements:
+        return read_requirements(asked.requirements, asked.constraints)
+    project = read_project(_folder(asked))
+    if not asked.constraints:
+        return project, None
+    narrowing, options = read_requirements((), asked.constraints)
+    constrained = (*project.constraints, *narrowing.constraints)
+    files = (*project.files, *narrowing.files)
+    return replace(project, constraints=constrained, files=files), options
+
+
+def _table(asked: Asked) -> Mapping[str, object]:
+    if asked.requirements:
+        return {}
+    table: Mapping[str, object] = toml.load(_folder(asked) / "pyproject.toml").get("tool", {}).get("torchstrap", {})
+    return table

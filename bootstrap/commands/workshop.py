@@ -1,0 +1,242 @@
+"""From pins to files: wheels are fetched or built, checked into the store, and assembled into environments.
+
+    wheel on an index   ── download ────────────────┐
+    source distribution ── build, once per Python ──┼─> store ─> assemble
+    folder, editable    ── build, each time ────────┘
+
+A build gets an environment of its own that our own resolver fills; an environment for a build is assembled like any
+other, so the two need each other and live together here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from bootstrap.environment import virtual
+from bootstrap.environment.installation import Install, install
+from bootstrap.environment.layout import Layout
+from bootstrap.errors import BadDistributionError, BuildError, HashMismatchError, UnreachableError
+from bootstrap.index.files import File
+from bootstrap.index.metadata import Metadata, parse
+from bootstrap.resolver.request import Request
+from bootstrap.resolver.resolution import Direct, Pin
+from bootstrap.resolver.resolve import resolve
+from bootstrap.wheels.download import Download, Event, fetch
+from bootstrap.wheels.store import Store, StoredWheel
+from profiles import is_family
+
+if TYPE_CHECKING:
+    from bootstrap.build.backend import Build
+    from bootstrap.commands.session import Session
+
+__all__ = ["Workshop"]
+
+_CONNECTIONS = 16
+_OK = 200
+
+
+@dataclass(slots=True)
+class Workshop:
+    """Makes wheels and environments for one session."""
+
+    session: Session
+    _metadata: dict[str, Metadata] = field(default_factory=dict)
+
+    def metadata(self, what: File | Direct) -> Metadata:
+        """What a source distribution or a local source says of itself, built where it does not say it statically.
+
+        Raises BuildError with the backend's last lines, or with `--no-build` the name of what would have to be built.
+        """
+        key = what.url
+        if key not in self._metadata:
+            self._metadata[key] = parse(self._read_metadata(what))
+        return self._metadata[key]
+
+    def _read_metadata(self, what: File | Direct) -> bytes:
+        from bootstrap.build import backend  # noqa: PLC0415 - most environments need no build
+        from bootstrap.build.source_distribution import static_metadata, unpack  # noqa: PLC0415
+
+        if isinstance(what, Direct) and what.path is not None and what.path.is_dir():
+            return backend.metadata(what.path, self.provide)
+        archive = self._archive(what)
+        if archive.name.endswith(".whl"):
+            return _metadata_of(self.session.store.add(archive, archive.name))
+        static = static_metadata(archive)
+        if static is not None:
+            return static
+        self._announce(archive.name)
+        with tempfile.TemporaryDirectory(prefix="torchstrap-") as scratch:
+            return backend.metadata(unpack(archive, Path(scratch)), self.provide)
+
+    def with_hashes(self, pins: Sequence[Pin]) -> tuple[Pin, ...]:
+        """The pins with a sha256 for every file: a lock needs them, and the PyTorch index does not give all.
+
+        Where the best file has none it is fetched to know it; others without one are left out.
+        """
+        unknown = [pin.files[0] for pin in pins if pin.files and "sha256" not in pin.files[0].hashes]
+        if not unknown:
+            return tuple(pins)
+        found = self._fetch(unknown)
+        return tuple(replace(pin, files=tuple(_hashed(pin.files, found))) for pin in pins)
+
+    def wheels(self, pins: Sequence[Pin]) -> Mapping[str, StoredWheel]:
+        """Every pin as a wheel in the store, by name. Downloads run together, builds one after the other."""
+        ready = [pin.files[0] for pin in pins if pin.files and pin.files[0].is_wheel]
+        fetched = self._fetch(ready)
+        return {
+            pin.name: fetched[pin.files[0].url] if pin.files and pin.files[0].is_wheel else self._made(pin)
+            for pin in pins
+        }
+
+    def assemble(self, pins: Sequence[Pin], folder: Path, final: Path) -> tuple[str, ...]:
+        """A complete environment in `folder`, meant for the path `final`. Returns warnings."""
+        wheels = self.wheels(pins)
+        self.session.activity.step(f"Installing {len(pins)} packages")
+        interpreter = self.session.interpreter
+        virtual.create(folder, interpreter, final, self.session.cache)
+        installs = [Install(wheels[pin.name], "" in pin.wanted_by, _direct_url(pin)) for pin in pins]
+        return install(installs, Layout.of(interpreter, folder, final), exclusive=is_family)
+
+    def provide(self, requirements: Sequence[str]) -> Path:
+        """An interpreter that has the requirements of a build, from the ordinary indexes; made once per set of pins."""
+        session = self.session
+        roots = {"": tuple(Requirement(each) for each in requirements)}
+        resolution = resolve(
+            Request(target=session.target, offer="build", roots=roots, policy=session.policy),
+            session.catalogue,
+            metadata_of_sdist=self.metadata,
+        )
+        pins = self.with_hashes(resolution.pins)
+        digest = hashlib.sha256(repr([session.interpreter.key, *(_identity(pin) for pin in pins)]).encode()).hexdigest()
+        folder = session.cache / "builds" / digest[:16]
+        python = folder / session.interpreter.python
+        if python.exists():
+            return python
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
+        try:
+            self.assemble(pins, beside, folder)
+            if not folder.exists():
+                beside.rename(folder)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return python
+
+    def _fetch(self, files: Iterable[File]) -> Mapping[str, StoredWheel]:
+        session, activity = self.session, self.session.activity
+        downloads = [Download(each.url, each.filename, each.hashes.get("sha256"), each.size) for each in files]
+        missing = [each for each in downloads if each.sha256 is None or session.store.find(each.sha256) is None]
+        if missing:
+            sizes = [each.size for each in missing]
+            activity.expect(len(missing), None if None in sizes else sum(size or 0 for size in sizes))
+
+        def report(event: Event) -> None:
+            if event.kind == "started":
+                activity.started(event.download.filename, event.amount or None)
+            elif event.kind == "advanced":
+                activity.advanced(event.download.filename, event.amount)
+            elif event.kind == "finished":
+                activity.finished(event.download.filename)
+
+        return fetch(downloads, session.client, session.store, report=report, workers=_CONNECTIONS)
+
+    def _made(self, pin: Pin) -> StoredWheel:
+        """A wheel that has to be built, or that lies where no index was asked."""
+        from bootstrap.build import backend  # noqa: PLC0415 - most environments need no build
+
+        what: File | Direct | None = pin.files[0] if pin.files else pin.direct
+        if what is None:
+            raise BadDistributionError(pin.name, ["the lock names no file of it; write it anew with `torchstrap lock`"])
+        store = self.session.store
+        if isinstance(what, Direct) and what.path is not None and what.path.is_dir():
+            build = backend.build_editable if what.editable else backend.build_wheel
+            return self._built(what.path, build, store)
+        archive = self._archive(what)
+        if archive.name.endswith(".whl"):
+            return store.add(archive, archive.name)
+        return self._built_once(archive, store)
+
+    def _built_once(self, archive: Path, store: Store) -> StoredWheel:
+        """The wheel of a source distribution for this interpreter; remembered by the archive's hash."""
+        from bootstrap.build import backend  # noqa: PLC0415 - most environments need no build
+        from bootstrap.build.source_distribution import unpack  # noqa: PLC0415
+
+        note = archive.with_name(f"{archive.name}.{self.session.interpreter.key}.wheel")
+        try:
+            found = store.find(note.read_text(encoding="ascii"))
+        except OSError:
+            found = None
+        if found is None:
+            self._announce(archive.name)
+            with tempfile.TemporaryDirectory(prefix="torchstrap-") as scratch:
+                found = self._built(unpack(archive, Path(scratch)), backend.build_wheel, store)
+            note.write_text(found.sha256, encoding="ascii")
+        return found
+
+    def _built(self, source: Path, build: Build, store: Store) -> StoredWheel:
+        with tempfile.TemporaryDirectory(prefix="torchstrap-") as scratch:
+            wheel = build(source, Path(scratch), self.provide)
+            return store.add(wheel, wheel.name)
+
+    def _archive(self, what: File | Direct) -> Path:
+        """The file that an address names, below the cache in a folder named by the hash of its bytes."""
+        name = what.filename if isinstance(what, File) else what.url.split("#", 1)[0].rsplit("/", 1)[-1]
+        promised = what.hashes.get("sha256")
+        archives = self.session.cache / "archives"
+        if promised is not None and (archives / promised / name).is_file():
+            return archives / promised / name
+        answer = self.session.client.get(what.url)
+        if answer.status != _OK:
+            raise UnreachableError(what.url, f"the server answers {answer.status} where {name} should be")
+        actual = hashlib.sha256(answer.body).hexdigest()
+        if promised is not None and actual != promised:
+            raise HashMismatchError(name, promised, actual)
+        place = archives / actual / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        beside = place.with_name(f".{name}.{id(self)}")
+        beside.write_bytes(answer.body)
+        beside.replace(place)
+        return place
+
+    def _announce(self, name: str) -> None:
+        if self.session.settings.no_build:
+            raise BuildError(f"{name} would have to be built, which --no-build forbids: no wheel of it fits here", "")
+        self.session.activity.step(f"Building {name}")
+
+
+def _metadata_of(wheel: StoredWheel) -> bytes:
+    return (wheel.tree / wheel.contents.information / "METADATA").read_bytes()
+
+
+def _hashed(files: Sequence[File], found: Mapping[str, StoredWheel]) -> Iterable[File]:
+    for each in files:
+        if "sha256" in each.hashes:
+            yield each
+        elif each.url in found:
+            yield replace(each, hashes={**each.hashes, "sha256": found[each.url].sha256})
+
+
+def _identity(pin: Pin) -> tuple[str, str, str | None]:
+    return (canonicalize_name(pin.name), str(pin.version), pin.files[0].hashes.get("sha256") if pin.files else None)
+
+
+def _direct_url(pin: Pin) -> str | None:
+    """PEP 610's file for what came from no index."""
+    direct = pin.direct
+    if direct is None:
+        return None
+    if direct.path is not None and direct.path.is_dir():
+        information: Mapping[str, object] = {"dir_info": {"editable": True} if direct.editable else {}}
+    else:
+        information = {"archive_info": {"hashes": dict(direct.hashes)} if direct.hashes else {}}
+    return json.dumps({"url": direct.url, **information})

@@ -1,0 +1,101 @@
+"""What is installed in a folder of packages, read from its dist-info folders: of METADATA, the headers only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+__all__ = ["Distribution", "by_name", "installed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One installed package. `requires` and `extras` are as METADATA has them; `direct_url` is PEP 610's document.
+
+    `record` says whether there is a RECORD; without one, nobody knows which files are its own.
+    """
+
+    name: str
+    version: str
+    requires: tuple[str, ...]
+    extras: tuple[str, ...]
+    record: bool
+    installer: str
+    direct_url: Mapping[str, Any] | None
+    folder: Path
+
+    @property
+    def normalized(self) -> NormalizedName:
+        return canonicalize_name(self.name)
+
+
+def installed(*site_packages: Path) -> tuple[Distribution, ...]:
+    """Every distribution in the folders, sorted by name; one that is there twice is twice in the answer.
+
+    A folder that does not exist holds nothing. A dist-info without METADATA has the name of its folder, and no version.
+    """
+    found = [_read(folder) for site in dict.fromkeys(site_packages) for folder in _information(site)]
+    return tuple(sorted(found, key=lambda each: (each.normalized, each.version, str(each.folder))))
+
+
+def _information(site: Path) -> Iterator[Path]:
+    try:
+        names = os.listdir(site)  # noqa: PTH208 - names are all that is needed
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    yield from (site / name for name in names if name.endswith(".dist-info"))
+
+
+def _read(folder: Path) -> Distribution:
+    names = frozenset(os.listdir(folder))  # noqa: PTH208
+    fields = _headers((folder / "METADATA").read_bytes()) if "METADATA" in names else {}
+    return Distribution(
+        name=next(iter(fields.get("name", ())), folder.name.removesuffix(".dist-info").partition("-")[0]),
+        version=next(iter(fields.get("version", ())), ""),
+        requires=tuple(fields.get("requires-dist", ())),
+        extras=tuple(fields.get("provides-extra", ())),
+        record="RECORD" in names,
+        installer=(folder / "INSTALLER").read_text(encoding="utf-8", errors="replace").strip()
+        if "INSTALLER" in names
+        else "",
+        direct_url=_direct_url(folder) if "direct_url.json" in names else None,
+        folder=folder,
+    )
+
+
+def _headers(content: bytes) -> Mapping[str, list[str]]:
+    """The fields before the description; continued lines are joined."""
+    text = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0].decode("utf-8", "replace")
+    fields: dict[str, list[str]] = {}
+    last: list[str] = []
+    for line in text.split("\n"):
+        if line[:1] in {" ", "\t"} and last:
+            last[-1] += f" {line.strip()}"
+            continue
+        key, colon, value = line.partition(":")
+        if colon:
+            last = fields.setdefault(key.strip().lower(), [])
+            last.append(value.strip())
+    return fields
+
+
+def _direct_url(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        document = json.loads((folder / "direct_url.json").read_bytes())
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def by_name(distributions: Iterable[Distribution]) -> Mapping[NormalizedName, tuple[Distribution, ...]]:
+    """The distributions of each name; more than one is a mistake somewhere."""
+    found: dict[NormalizedName, tuple[Distribution, ...]] = {}
+    for each in distributions:
+        found[each.normalized] = (*found.get(each.normalized, ()), each)
+    return found

@@ -1,0 +1,81 @@
+"""Small programs in front of packages: those of entry points, and those that a wheel brings with `#!python`."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import platform
+import re
+from collections.abc import Iterator
+from typing import Literal, cast
+
+from installer.scripts import Script
+
+from bootstrap.errors import BadDistributionError
+
+__all__ = ["entry_point_scripts", "readdressed"]
+
+SECTIONS: dict[str, Literal["console", "gui"]] = {"console_scripts": "console", "gui_scripts": "gui"}
+REFERENCE = re.compile(r"(?P<module>[\w.]+)\s*:\s*(?P<attribute>[\w.]+)\s*(?:\[.*\])?")
+RESERVED = re.compile(r"(python(\d+(\.\d+)*)?t?w?|activate|deactivate|activate_this\.py)", re.IGNORECASE)
+SHEBANG = re.compile(rb"#!pythonw?(?=[ \r\n]|$)")
+
+Kind = Literal["posix", "win-ia32", "win-amd64", "win-arm", "win-arm64"]
+
+
+def entry_point_scripts(filename: str, text: str, python: str) -> Iterator[tuple[str, bytes]]:
+    """File name and content of each program that an `entry_points.txt` declares; they are run by `python`.
+
+    Raises BadDistributionError, with the wheel's file name, for names that would leave the folder or replace Python.
+    """
+    if "_scripts" not in text:
+        return
+    issues: list[str] = []
+    for section, name, reference in _declared(filename, text):
+        found = REFERENCE.fullmatch(reference)
+        if "/" in name or "\\" in name or name in {"", ".", ".."} or not name.isprintable():
+            issues.append(f"the entry point {name!r} has a path in its name")
+        elif RESERVED.fullmatch(name):
+            issues.append(f"the entry point {name!r} would replace a program of the environment itself")
+        elif found is None:
+            issues.append(f"the entry point {name!r} refers to {reference!r}, which is no module:function")
+        elif not issues:
+            script = Script(name, found["module"], found["attribute"], SECTIONS[section])
+            yield script.generate(python, _kind())
+    if issues:
+        raise BadDistributionError(filename, issues)
+
+
+def _declared(filename: str, text: str) -> list[tuple[str, str, str]]:
+    parser = configparser.RawConfigParser(delimiters=("=",), strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        raise BadDistributionError(filename, [f"its entry_points.txt cannot be read ({error})"]) from error
+    return [
+        (section, name.strip(), reference.strip())
+        for section in SECTIONS
+        if parser.has_section(section)
+        for name, reference in parser.items(section)
+    ]
+
+
+def _kind() -> Kind:
+    if os.name != "nt":
+        return "posix"
+    machine = platform.machine().lower()
+    return cast("Kind", {"amd64": "win-amd64", "arm64": "win-arm64", "x86": "win-ia32"}.get(machine, "win-amd64"))
+
+
+def readdressed(content: bytes, python: str) -> bytes | None:
+    """A script of a wheel's `.data/scripts` with its `#!python` naming `python`; None if it has no such line."""
+    if not SHEBANG.match(content):
+        return None
+    first, newline, rest = content.partition(b"\n")
+    # installer knows what to do about over-long and spaced paths: take the lines that it puts before the code.
+    header = Script("_", "_", "_", "console").generate(python, "posix")[1].partition(b"# -*-")[0].rstrip(b"\n")
+    arguments = first[2:].strip().partition(b" ")[2]
+    if arguments and b"\n" not in header:
+        header += b" " + arguments
+    return header + (newline or b"\n") + rest

@@ -1,0 +1,225 @@
+"""Is an environment what was asked for? Everything is looked at, and every issue is said at once.
+
+`verify` reads what is on the disk; `prove` starts the environment's own Python and lets torch compute something,
+because only that shows that its libraries load and that the build is the one that was locked.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+from collections import deque
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from bootstrap.environment.installed import Distribution, by_name, installed
+from bootstrap.errors import VerificationError
+
+__all__ = ["Proof", "issues", "prove", "verify"]
+
+TORCH = canonicalize_name("torch")
+LIMIT = 300  # seconds; the first import of torch from a network file system takes minutes
+SHOWN = 3  # missing files named per package
+
+SCRIPT = """
+import json, sys
+found = {"python": sys.version.split()[0]}
+if "torch" in sys.argv[1:]:
+    import torch
+    found["torch"] = str(torch.__version__)
+    build = getattr(torch, "version", None)
+    found["cuda"] = getattr(build, "cuda", None)
+    found["hip"] = getattr(build, "hip", None)
+    if hasattr(torch, "ones"):
+        value = torch.ones(2) @ torch.ones(2)
+        found["computed"] = float(value)
+print("\\n" + json.dumps(found))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the environment's own Python said; `torch` is `torch.__version__`. Without torch, only `python` is set."""
+
+    python: str
+    torch: str | None = None
+    cuda: str | None = None
+    hip: str | None = None
+
+
+def verify(
+    *site_packages: Path,
+    expected: Mapping[str, Version],
+    markers: Mapping[str, str],
+    extras: Mapping[str, frozenset[str]] | None = None,
+    overridden: Container[str] = (),
+) -> None:
+    """Compare an environment with what was locked. Raises VerificationError with all `issues`."""
+    found = issues(*site_packages, expected=expected, markers=markers, extras=extras or {}, overridden=overridden)
+    if found:
+        raise VerificationError(found)
+
+
+def issues(
+    *site_packages: Path,
+    expected: Mapping[str, Version],
+    markers: Mapping[str, str],
+    extras: Mapping[str, frozenset[str]],
+    overridden: Container[str] = (),
+) -> tuple[str, ...]:
+    """What is wrong, one sentence each: names and full versions, requirements, and files that should be there.
+
+    `extras` are those that the project asks for, by normalized name; what packages ask of one another is followed.
+    Requirements on `overridden` names are the project's own affair.
+    """
+    packages = by_name(installed(*site_packages))
+    return (
+        *_differences(packages, {canonicalize_name(name): version for name, version in expected.items()}),
+        *_unmet(packages, markers, extras, overridden),
+        *(issue for several in packages.values() for each in several for issue in _missing_files(each)),
+    )
+
+
+def _differences(
+    packages: Mapping[NormalizedName, tuple[Distribution, ...]], expected: Mapping[NormalizedName, Version]
+) -> Iterator[str]:
+    for name, several in packages.items():
+        if len(several) > 1:
+            listed = ", ".join(each.version or "unknown" for each in several)
+            yield f"{name} is installed {len(several)} times ({listed}); there may be one."
+        if name not in expected:
+            yield f"{name} {several[0].version} is installed, but it is not in the lock."
+        elif _version(several[0].version) != expected[name]:
+            yield f"{name} is installed in version {several[0].version or 'unknown'}, but {expected[name]} is locked."
+    for name, version in expected.items():
+        if name not in packages:
+            yield f"{name} {version} is locked, but it is not installed."
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+def _unmet(
+    packages: Mapping[NormalizedName, tuple[Distribution, ...]],
+    markers: Mapping[str, str],
+    asked: Mapping[str, frozenset[str]],
+    overridden: Container[str],
+) -> Iterator[str]:
+    """Follow the requirements of every package, without extras and with each that is in play, each once."""
+    waiting = deque([(name, "") for name in packages])
+    waiting.extend((canonicalize_name(name), extra) for name, extras in asked.items() for extra in sorted(extras))
+    seen = set(waiting)
+    said: set[str] = set()
+    while waiting:
+        name, extra = waiting.popleft()
+        for each in packages.get(name, ())[:1]:
+            for requirement in _requirements(each, markers, extra):
+                needed = canonicalize_name(requirement.name)
+                more = [(needed, canonicalize_name(another)) for another in sorted(requirement.extras)]
+                waiting.extend(pair for pair in more if pair not in seen)
+                seen.update(more)
+                issue = "" if needed in overridden else _complaint(each, requirement, packages.get(needed, ()))
+                if issue and issue not in said:
+                    said.add(issue)
+                    yield issue
+
+
+def _requirements(package: Distribution, markers: Mapping[str, str], extra: str) -> Iterator[Requirement]:
+    """The requirements that count here."""
+    environment = {**markers, "extra": extra}
+    for text in package.requires:
+        marker = text.partition(";")[2]
+        # Most requirements of most packages are for extras; parsing them would take most of the time.
+        if not extra and "extra ==" in marker and " or " not in marker:
+            continue
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            yield requirement
+
+
+def _complaint(package: Distribution, requirement: Requirement, found: tuple[Distribution, ...]) -> str:
+    needs = f"{package.name} {package.version} needs {requirement.name}{requirement.specifier}"
+    if not found:
+        return f"{needs}, which is not installed."
+    version = _version(found[0].version)
+    if version is None or not requirement.specifier.contains(version, prereleases=True):
+        return f"{needs}, but {found[0].version or 'an unknown version'} is installed."
+    return ""
+
+
+def _missing_files(package: Distribution) -> Iterator[str]:
+    if not package.record:
+        yield f"{package.name} {package.version} has no RECORD, so nobody knows which files are its own."
+        return
+    site = str(package.folder.parent)
+    with (package.folder / "RECORD").open(encoding="utf-8", newline="") as file:
+        gone = [row[0] for row in csv.reader(file) if row and not os.path.lexists(f"{site}/{row[0]}")]
+    if gone:
+        more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
+        yield f"{package.name} {package.version} lacks {', '.join(gone[:SHOWN])}{more}."
+
+
+def prove(python: Path, expected: Mapping[str, Version], *, limit: float = LIMIT) -> Proof:
+    """Start an environment's Python and, if torch is in the lock, import it and compute with it.
+
+    `limit` in seconds. Raises VerificationError if it fails, or if torch's own version is not the locked one: the
+    public part has to agree, the local part (`+cu132`) where the lock has one.
+    """
+    locked = {canonicalize_name(name): version for name, version in expected.items()}.get(TORCH)
+    command = [str(python), "-I", "-c", SCRIPT, *([TORCH] if locked is not None else [])]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=limit, check=False, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as error:
+        raise VerificationError([f"{python} did not finish importing torch within {limit:.0f} seconds."]) from error
+    except OSError as error:
+        raise VerificationError([f"{python} cannot be run ({error.strerror})."]) from error
+    found = _last_line(done.stdout)
+    if done.returncode != 0 or found is None:
+        raise VerificationError([_failure(python, done, imported=locked is not None)])
+    proof = Proof(found["python"], found.get("torch"), found.get("cuda"), found.get("hip"))
+    if locked is not None:
+        wrong = tuple(_disagreements(found, locked))
+        if wrong:
+            raise VerificationError(wrong)
+    return proof
+
+
+def _last_line(output: bytes) -> Mapping[str, Any] | None:
+    """What the script printed; packages may print before it."""
+    try:
+        document = json.loads(output.decode("utf-8", "replace").strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _failure(python: Path, done: subprocess.CompletedProcess[bytes], *, imported: bool) -> str:
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit status {done.returncode}"
+    what = "torch cannot be imported and used" if imported else "the interpreter does not start"
+    return f"{what} in {python.parent.parent}: {lines[-1] if lines else how}"
+
+
+def _disagreements(found: Mapping[str, Any], locked: Version) -> Iterator[str]:
+    version = _version(found["torch"])
+    if version is None or version.public != locked.public:
+        yield f"torch says that it is {found['torch']}, but {locked} is locked."
+    elif locked.local is not None and version.local != locked.local:
+        yield f"torch says that it is the build {version.local or 'without a local version'}, but {locked} is locked."
+    if found.get("computed", 2.0) != 2.0:  # noqa: PLR2004 - one and one
+        yield f"torch {found['torch']} computes {found['computed']} where 2.0 is right."

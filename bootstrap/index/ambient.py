@@ -1,0 +1,31 @@
+"""What the surroundings say about reaching a host: proxies and logins. Looked up when first needed."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["login", "proxy_for"]
+
+
+def proxy_for(configured: str | None, scheme: str, host: str) -> str | None:
+    """The proxy for a host: the configured one, else the environment's; never for what `no_proxy` names."""
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  (httpx has loaded it)
+
+    if configured is None and (host in {"localhost", "::1"} or host.startswith("127.")):
+        return None
+    found = getproxies()
+    proxy = configured or found.get(scheme) or found.get("all")
+    if not proxy or proxy_bypass(host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def login(host: str) -> tuple[str, str] | None:
+    """User and password from the netrc file, as pip, curl and git read it."""
+    import netrc  # noqa: PLC0415  (asked once for each origin, never offline)
+
+    try:
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
+    except (OSError, netrc.NetrcParseError):
+        return None
+    return (found[0], found[2] or "") if found else None

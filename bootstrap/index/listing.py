@@ -1,0 +1,137 @@
+"""Links into versions: who owns a file name, which version it is, and files made only when somebody looks.
+
+    Page(entries = (file name, unread rest of the link)) ──listing──> Listing(versions = {Version: (File, …)})
+
+A file name is split once, a version is parsed once for each distinct text, and `Page.make` is called only for files of
+versions that are asked for: of two hundred projects' files, a resolution looks at a few in a hundred.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from bootstrap.index.files import File, Listing
+
+__all__ = ["Page", "group", "listing"]
+
+_ARCHIVES = (".tar.gz", ".zip")
+_PLAIN_WHEEL, _BUILD_TAGGED_WHEEL = 5, 6  # parts of a wheel's file name (PEP 427)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Links that may be distribution files, unread: `make` turns one entry into a file."""
+
+    index: str
+    entries: Sequence[tuple[str, Any]]
+    make: Callable[[str, Any], File]
+
+    def files(self) -> tuple[File, ...]:
+        """Every link as a file."""
+        return tuple(self.make(name, rest) for name, rest in self.entries)
+
+
+def group(name: str, files: Iterable[File]) -> Listing:
+    """Files by version, newest first; files of other projects and names that follow no rule are left out."""
+    entries: dict[str, list[tuple[str, File]]] = {}
+    for file in files:
+        entries.setdefault(file.index, []).append((file.filename, file))
+    return listing(name, [Page(index, found, _itself) for index, found in entries.items()])
+
+
+def listing(name: str, pages: Iterable[Page]) -> Listing:
+    """The files of one project on all pages, by version; of two files with one name, the first page's counts."""
+    canonical = canonicalize_name(name)
+    found: dict[Version, list[_Share]] = {}
+    indexes: dict[str, None] = {}
+    for page in pages:
+        for text, entries in _by_version_text(canonical, page.entries).items():
+            try:
+                version = Version(text)
+            except InvalidVersion:
+                continue
+            found.setdefault(version, []).append((page.make, entries))
+            indexes[page.index] = None
+    ordered = {version: found[version] for version in sorted(found, reverse=True)}
+    return Listing(canonical, _Versions(ordered), tuple(indexes))
+
+
+_Share = tuple[Callable[[str, Any], File], list[tuple[str, Any]]]
+
+
+class _Versions(Mapping[Version, tuple[File, ...]]):
+    """Versions whose files are made when somebody looks at them. Two threads at once only do the work twice."""
+
+    def __init__(self, shares: Mapping[Version, Sequence[_Share]]) -> None:
+        self._shares = shares
+        self._made: dict[Version, tuple[File, ...]] = {}
+
+    def __getitem__(self, version: Version) -> tuple[File, ...]:
+        made = self._made.get(version)
+        if made is None:
+            files: dict[str, File] = {}
+            for make, entries in self._shares[version]:
+                for name, rest in entries:
+                    if name not in files:
+                        files[name] = make(name, rest)
+            made = self._made[version] = tuple(files.values())
+        return made
+
+    def __contains__(self, version: object) -> bool:
+        return version in self._shares
+
+    def __iter__(self) -> Iterator[Version]:
+        return iter(self._shares)
+
+    def __len__(self) -> int:
+        return len(self._shares)
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(map(str, self._shares))}}}"
+
+
+def _itself(_name: str, file: File) -> File:
+    return file
+
+
+def _by_version_text(canonical: str, entries: Iterable[tuple[str, Any]]) -> dict[str, list[tuple[str, Any]]]:
+    """Entries that belong to the project, by the text of the version in their file names."""
+    ours: dict[str, bool] = {}
+    found: dict[str, list[tuple[str, Any]]] = {}
+    for entry in entries:
+        filename = entry[0]
+        if filename.endswith(".whl"):
+            parts = filename.split("-")
+            if len(parts) != _PLAIN_WHEEL and not (len(parts) == _BUILD_TAGGED_WHEEL and parts[2][:1].isdigit()):
+                continue
+            name, text = parts[0], parts[1]
+            if name not in ours:
+                ours[name] = canonicalize_name(name) == canonical
+            if not ours[name]:
+                continue
+        else:
+            text = _archive_version(canonical, filename)
+            if not text:
+                continue
+        if text in found:
+            found[text].append(entry)
+        else:
+            found[text] = [entry]
+    return found
+
+
+def _archive_version(canonical: str, filename: str) -> str:
+    """What follows the project's name in `name-version.tar.gz`; the name may hold hyphens itself, the version not."""
+    stem = next((filename[: -len(end)] for end in _ARCHIVES if filename.endswith(end)), "")
+    cut = len(canonical)
+    if stem[cut : cut + 1] != "-" or canonicalize_name(stem[:cut]) != canonical:
+        cut = next(
+            (at.start() for at in re.finditer("-", stem) if canonicalize_name(stem[: at.start()]) == canonical), -1
+        )
+    return stem[cut + 1 :] if cut >= 0 else ""

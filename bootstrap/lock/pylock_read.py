@@ -1,0 +1,214 @@
+"""A `pylock.toml` as values: any writer's as a valid document, our own as the `Lock` that was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, PylockValidationError
+from packaging.specifiers import SpecifierSet
+
+from bootstrap import toml
+from bootstrap.errors import InputError
+from bootstrap.lock.canonical import marker_text
+from bootstrap.lock.entries import Use
+from bootstrap.lock.model import ALWAYS, Lock
+from bootstrap.lock.packages import own_table, pin_of
+from bootstrap.lock.pylock_write import LOCK_VERSION, SCHEMA, TOOL
+from bootstrap.lock.selection import select
+from bootstrap.resolver.resolution import Pin, Resolution, Target
+from profiles.offer import Offer
+
+__all__ = ["document", "load", "lock_of", "pins", "read", "select"]
+
+KINDS = ("extra", "group", "variant")
+
+Kind = TypeVar("Kind")
+
+
+def document(path: Path) -> Pylock:
+    """The file, checked against the standard. Raises InputError if it is not TOML or not a lock that we know."""
+    content = toml.load(path)
+    if "lock-version" not in content:
+        raise InputError(path, "is not a pylock.toml: it has no lock-version (PEP 751)")
+    try:
+        return Pylock.from_dict(content)
+    except PylockUnsupportedVersionError as error:
+        raise InputError(
+            path,
+            f"is in lock format {content['lock-version']}, and this torchstrap knows {LOCK_VERSION}: "
+            f"update torchstrap, or write the lock anew with `torchstrap lock`",
+        ) from error
+    except PylockValidationError as error:
+        place = f" at {error.context}" if error.context else ""
+        raise InputError(
+            path, f"is not a valid lock: {error.message}{place}. `torchstrap lock` writes it anew"
+        ) from error
+
+
+def load(path: Path) -> Lock | Pylock:
+    """The file as a `Lock` if torchstrap wrote it, else as the standard's document. Raises InputError."""
+    content = document(path)
+    return lock_of(content, path) if _is_ours(content) else content
+
+
+def read(path: Path) -> Lock:
+    """A lock that torchstrap wrote. Raises InputError if it cannot be read or another tool wrote it."""
+    content = document(path)
+    if not _is_ours(content):
+        raise InputError(path, f"was written by {content.created_by}, so it does not say for which offers it holds")
+    return lock_of(content, path)
+
+
+def pins(path: Path, extras: Sequence[str], groups: Sequence[str] | None, target: Target) -> tuple[Pin, ...]:
+    """What the file installs for the target: `select`, whoever wrote the file.
+
+    Raises what `select` raises, and InputError if a lock of ours says one thing by its markers and another by
+    `[tool.torchstrap]`.
+    """
+    content = document(path)
+    folder = path.absolute().parent
+    if not _is_ours(content):
+        return select(content, extras, groups, target, folder)
+    by_resolution = select(lock_of(content, path), extras, groups, target)
+    by_markers = select(content, extras, groups, target, folder)
+    difference = {_identity(pin) for pin in by_resolution} ^ {_identity(pin) for pin in by_markers}
+    if difference:
+        name, version = min(difference)[:2]
+        raise InputError(
+            path,
+            f"was edited by hand or merged: its marker and [tool.torchstrap] disagree on {name} {version}. "
+            f"`torchstrap lock` writes it anew",
+        )
+    return by_resolution
+
+
+def lock_of(content: Pylock, path: Path) -> Lock:
+    """The `Lock` in a document that torchstrap wrote. Raises InputError if [tool.torchstrap] is not as we write it."""
+    table = _Table((content.tool or {}).get(TOOL), path, TOOL)
+    schema = table.value("schema", int)
+    if schema != SCHEMA:
+        raise InputError(path, f"was written by another torchstrap (schema {schema}, not {SCHEMA}): `torchstrap lock`")
+    targets = [_target(each, table.table("platforms")) for each in table.tables("resolutions")]
+    offers = [each.value("offer", str) for each in table.tables("resolutions")]
+    graphs = _pins(content, path, len(targets))
+    aliases = table.table("aliases") if "aliases" in table else None
+    return Lock(
+        requires_python=content.requires_python or SpecifierSet(),
+        offers=tuple(_offer(each) for each in table.tables("offers")),
+        extras=tuple(content.extras or ()),
+        groups=tuple(content.dependency_groups or ()),
+        default_groups=tuple(content.default_groups or ()),
+        resolutions=tuple(map(Resolution, offers, targets, graphs)),
+        inputs=table.value("inputs", str, ""),
+        environments=tuple(map(marker_text, content.environments or ())),
+        aliases={name: frozenset(aliases.texts(name)) for name in aliases.content} if aliases else {},
+    )
+
+
+class _Table:
+    """A table of ours and where it stands; what is not as we write it becomes an InputError."""
+
+    def __init__(self, content: Any, path: Path, where: str) -> None:
+        if not isinstance(content, Mapping):
+            raise InputError(path, f"[tool.{where}] is not a table. `torchstrap lock` writes the lock anew")
+        self.content: Mapping[str, Any] = content
+        self.path, self.where = path, where
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.content
+
+    def wrong(self, key: str) -> InputError:
+        return InputError(
+            self.path,
+            f"{key!r} in [tool.{self.where}] is not as torchstrap writes it. `torchstrap lock` writes the lock anew",
+        )
+
+    def value(self, key: str, kind: type[Kind], default: Kind | None = None) -> Kind:
+        value = self.content.get(key, default)
+        if not isinstance(value, kind):
+            raise self.wrong(key)
+        return value
+
+    def table(self, key: str) -> _Table:
+        return _Table(self.content.get(key), self.path, f"{self.where}.{key}")
+
+    def tables(self, key: str) -> list[_Table]:
+        return [_Table(each, self.path, f"{self.where}.{key}") for each in self.value(key, list)]
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.value(key, list)
+        if not all(isinstance(each, str) for each in values):
+            raise self.wrong(key)
+        return tuple(values)
+
+
+def _is_ours(content: Pylock) -> bool:
+    return content.created_by == TOOL or TOOL in (content.tool or {})
+
+
+def _identity(pin: Pin) -> tuple[str, str, tuple[str, ...]]:
+    return (pin.name, str(pin.version), tuple(sorted(file.filename for file in pin.files)))
+
+
+def _offer(table: _Table) -> Offer:
+    kind = table.value("kind", str)
+    if kind not in KINDS:
+        raise table.wrong("kind")
+    index = table.value("index", str) if "index" in table else None
+    known: Any = kind
+    return Offer(name=table.value("name", str), variant=table.value("variant", str), index=index, kind=known)
+
+
+def _target(table: _Table, platforms: _Table) -> Target:
+    platform, python = table.value("platform", str), table.value("python", str)
+    markers = platforms.table(platform)
+    stated = {key: markers.value(key, str) for key in markers.content}
+    if not {"sys_platform", "platform_machine"} <= stated.keys():
+        raise platforms.wrong(platform)
+    return Target(python=python, platform=platform, markers={**stated, "python_version": python}, tags=())
+
+
+def _pins(content: Pylock, path: Path, count: int) -> list[tuple[Pin, ...]]:
+    """The pins of each of `count` resolutions."""
+    found: list[dict[str, tuple[Pin, Use]]] = [{} for _ in range(count)]
+    for package in content.packages:
+        pin = pin_of(package, path.absolute().parent)
+        for use in _uses(package, path, count):
+            for number in use.resolutions:
+                if pin.name in found[number]:
+                    raise InputError(
+                        path, f"{pin.name} stands twice in one resolution. `torchstrap lock` writes it anew"
+                    )
+                found[number][pin.name] = (replace(pin, wanted_by=frozenset(use.wanted_by)), use)
+    graphs = []
+    for graph in found:
+        linked = (
+            replace(
+                pin,
+                requires=tuple(name for name in pin.requires if name in graph)
+                if use.requires is None
+                else use.requires,
+            )
+            for pin, use in graph.values()
+        )
+        graphs.append(tuple(sorted(linked, key=lambda pin: pin.name)))
+    return graphs
+
+
+def _uses(package: Package, path: Path, count: int) -> list[Use]:
+    table = _Table(own_table(package), path, f"{TOOL} of {package.name}")
+    everywhere = list(range(count))
+    if "uses" not in table:
+        return [Use(tuple(everywhere))]
+    result = []
+    for each in table.tables("uses"):
+        numbers = each.value("resolutions", list, everywhere)
+        if not all(number in everywhere for number in numbers):
+            raise each.wrong("resolutions")
+        wanted_by = each.texts("wanted-by") if "wanted-by" in each else (ALWAYS,)
+        requires = each.texts("requires") if "requires" in each else None
+        result.append(Use(tuple(numbers), wanted_by, requires))
+    return result

@@ -1,0 +1,103 @@
+"""What a wheel holds, as values, and how that is kept in the store.
+
+A `Contents` is everything that installing needs to know without looking into the folder again:
+
+    files        paths below site-packages, with their sizes and executable bits, in the archive's order
+    directories  the folders that these need, parents first
+    data         files of `NAME-VERSION.data/`, by scheme
+    record       the wheel's own RECORD rows for `files`, ready to be written again
+
+Files that an installer owns (INSTALLER, REQUESTED, direct_url.json) are in none of them, even if the wheel brings some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, cast
+
+__all__ = ["Contents", "DataFile", "Scheme", "StoredFile"]
+
+Scheme = Literal["purelib", "platlib", "headers", "scripts", "data"]
+
+
+class StoredFile(NamedTuple):
+    """One file below site-packages; `size` in bytes."""
+
+    path: str
+    size: int
+    executable: bool
+
+
+class DataFile(NamedTuple):
+    """One file of the `.data` folder: `source` is its path in the wheel, `path` the one inside its scheme.
+
+    `digest` is its RECORD hash ("sha256=…").
+    """
+
+    scheme: Scheme
+    path: str
+    source: str
+    size: int
+    executable: bool
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The contents of one wheel. `information` is the name of its dist-info folder; `notes` are mistakes let pass."""
+
+    filename: str
+    name: str
+    version: str
+    information: str
+    pure: bool
+    size: int
+    files: Sequence[StoredFile]
+    directories: Sequence[str]
+    data: Sequence[DataFile]
+    entry_points: str
+    record: str
+    notes: Sequence[str] = ()
+
+    def to_json(self) -> Mapping[str, Any]:
+        """The JSON document of the store; files are columns, because those load fastest."""
+        return {
+            "schema": 1,
+            "filename": self.filename,
+            "name": self.name,
+            "version": self.version,
+            "information": self.information,
+            "pure": self.pure,
+            "size": self.size,
+            "files": [each.path for each in self.files],
+            "sizes": [each.size for each in self.files],
+            "executables": [number for number, each in enumerate(self.files) if each.executable],
+            "directories": list(self.directories),
+            "data": [list(each) for each in self.data],
+            "entry_points": self.entry_points,
+            "record": self.record,
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Contents:
+        """Read what `to_json` wrote. Raises KeyError or TypeError when it is something else."""
+        executables = frozenset(document["executables"])
+        return cls(
+            filename=document["filename"],
+            name=document["name"],
+            version=document["version"],
+            information=document["information"],
+            pure=document["pure"],
+            size=document["size"],
+            files=[
+                StoredFile(path, size, number in executables)
+                for number, (path, size) in enumerate(zip(document["files"], document["sizes"], strict=True))
+            ],
+            directories=cast("list[str]", document["directories"]),
+            data=[DataFile(*row) for row in document["data"]],
+            entry_points=document["entry_points"],
+            record=document["record"],
+            notes=cast("list[str]", document["notes"]),
+        )

@@ -1,0 +1,28 @@
+"""Which build of torch can a machine run? Tables, and one pure function over them that explains itself."""
+
+from __future__ import annotations
+
+from .choose import NoOfferError, Torch, accelerates, automatic_offers, choose, why_not
+from .family import family, is_family
+from .offer import Choice, Offer, Rejection
+from .variants import BASE, index_of, is_variant, variant_of_index
+from .words import platform_of
+
+__all__ = [
+    "BASE",
+    "Choice",
+    "NoOfferError",
+    "Offer",
+    "Rejection",
+    "Torch",
+    "accelerates",
+    "automatic_offers",
+    "choose",
+    "family",
+    "index_of",
+    "is_family",
+    "is_variant",
+    "platform_of",
+    "variant_of_index",
+    "why_not",
+]

@@ -1,0 +1,22 @@
+"""The torch family: packages that are published per variant, so that the chosen variant's index answers for them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from packaging.utils import canonicalize_name
+
+from .tables import document
+
+__all__ = ["family", "is_family"]
+
+
+@cache
+def family() -> frozenset[str]:
+    """The normalized names, from family.toml."""
+    return frozenset(document("family.toml")["names"])
+
+
+def is_family(name: str) -> bool:
+    """Whether a package belongs to the torch family; any spelling of its name will do."""
+    return canonicalize_name(name) in family()

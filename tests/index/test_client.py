@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import gzip
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import ConfigurationError, UnreachableError
+from bootstrap.index.client import Client, NetworkSettings
+from tests.index.serving import Connect, Reply, Server, with_ranges
+
+_QUICK = NetworkSettings(timeout=5, retries=2, backoff=0.01)
+
+
+def test_fetches_a_page(server: Server, client: Client) -> None:
+    server.page("/simple/torch/", "hello", etag='"1"')
+    answer = client.get(f"{server.url}/simple/torch/", {"x-mine": "yes"})
+    assert (answer.status, answer.body, answer.headers["etag"]) == (200, b"hello", '"1"')
+    assert (answer.url, answer.content_type) == (f"{server.url}/simple/torch/", "text/html")
+    assert server.asked[0][1]["x-mine"] == "yes"
+
+
+def test_unpacks_a_gzipped_page(server: Server, client: Client) -> None:
+    server.routes["/"] = Reply(200, gzip.compress(b"<a>" * 1000), {"content-encoding": "gzip"})
+    assert client.get(f"{server.url}/").body == b"<a>" * 1000
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_returns_answers_that_mean_something(server: Server, client: Client, status: int) -> None:
+    server.routes["/a"] = Reply(status)
+    assert client.get(f"{server.url}/a").status == status
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_asks_again_after_a_passing_failure(server: Server, status: int, connect: Connect) -> None:
+    replies = iter([Reply(status, headers={"retry-after": "0"}), Reply(200, b"here")])
+    server.routes["/a"] = lambda _: next(replies)
+    assert connect(_QUICK).get(f"{server.url}/a").body == b"here"
+
+
+def test_gives_up_on_a_server_that_always_fails(server: Server, connect: Connect) -> None:
+    server.routes["/a"] = Reply(500)
+    with pytest.raises(UnreachableError, match="the server answers 500") as caught:
+        connect(_QUICK).get(f"{server.url}/a")
+    assert len(server.asked) == 3
+    assert caught.value.exit_code == 69
+
+
+def test_gives_up_on_a_server_that_never_answers(server: Server, connect: Connect) -> None:
+    done = threading.Event()
+
+    def hang(_: Mapping[str, str]) -> Reply:
+        done.wait(20)
+        return Reply()
+
+    server.routes["/a"] = hang
+    try:
+        with pytest.raises(UnreachableError, match=r"no answer within 0\.1 seconds"):
+            connect(NetworkSettings(timeout=0.1, retries=1, backoff=0.01)).get(f"{server.url}/a")
+    finally:
+        done.set()
+    assert len(server.asked) == 2
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_names_a_refused_connection_but_no_password(closed_port: int, connect: Connect) -> None:
+    with pytest.raises(UnreachableError, match="no connection") as caught:
+        connect(_QUICK).get(f"http://me:secret@127.0.0.1:{closed_port}/simple/")
+    assert "secret" not in str(caught.value)
+    assert caught.value.url == f"http://127.0.0.1:{closed_port}/simple/"
+
+
+def test_asks_again_after_a_broken_connection(server: Server, connect: Connect) -> None:
+    replies = iter([Reply(200, b"whole page", cut_after=3), Reply(200, b"whole page")])
+    server.routes["/a"] = lambda _: next(replies)
+    assert connect(_QUICK).get(f"{server.url}/a").body == b"whole page"
+
+
+def test_refuses_an_address_it_cannot_ask(connect: Connect) -> None:
+    with pytest.raises(UnreachableError, match="cannot be asked"):
+        connect(_QUICK).get("ftp://host/a")
+
+
+def test_is_silent_when_offline(server: Server, connect: Connect) -> None:
+    with pytest.raises(UnreachableError, match="offline"):
+        connect(NetworkSettings(offline=True)).get(f"{server.url}/a")
+    assert server.asked == []
+
+
+def test_follows_redirects_and_says_where_it_ended(server: Server, client: Client) -> None:
+    server.routes["/old"] = Reply(301, headers={"location": "/new/"})
+    server.routes["/new/"] = Reply(200, b"moved")
+    answer = client.get(f"{server.url}/old")
+    assert (answer.body, answer.url) == (b"moved", f"{server.url}/new/")
+
+
+class TestCredentials:
+    def test_go_to_the_origin_they_were_given_for(self, server: Server, client: Client) -> None:
+        server.routes["/simple/"] = server.routes["/files/a.whl"] = Reply(200)
+        client.get(server.url.replace("//", "//me:word@") + "/simple/")
+        client.get(f"{server.url}/files/a.whl")
+        assert [headers["authorization"] for _, headers in server.asked] == ["Basic bWU6d29yZA=="] * 2
+
+    def test_are_remembered_before_anything_is_asked(self, server: Server, client: Client) -> None:
+        client.remember(server.url.replace("//", "//me:word@") + "/simple/")
+        client.get(f"{server.url}/files/a.whl")
+        assert "authorization" in server.asked[0][1]
+        assert client.has_credentials(f"{server.url}/other")
+
+    def test_do_not_follow_a_redirect_to_another_origin(self, server: Server, client: Client) -> None:
+        elsewhere = server.url.replace("127.0.0.1", "localhost")
+        server.routes["/a"] = Reply(302, headers={"location": f"{elsewhere}/b"})
+        client.get(server.url.replace("//", "//me:word@") + "/a")
+        assert ["authorization" in headers for _, headers in server.asked] == [True, False]
+
+    def test_come_from_netrc(
+        self, server: Server, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login me password word\n")
+        netrc.chmod(0o600)
+        monkeypatch.setenv("NETRC", str(netrc))
+        client.get(f"{server.url}/a")
+        assert server.asked[0][1]["authorization"] == "Basic bWU6d29yZA=="
+
+
+class TestRanges:
+    def test_grant_the_end_and_the_middle(self, server: Server, client: Client) -> None:
+        server.routes["/a"] = with_ranges(b"0123456789")
+        tail = client.get_range(f"{server.url}/a", suffix=3)
+        middle = client.get_range(f"{server.url}/a", start=2, end=4)
+        assert (tail.status, tail.body, tail.headers["content-range"]) == (206, b"789", "bytes 7-9/10")
+        assert middle.body == b"234"
+
+    def test_that_are_ignored_give_the_whole_small_file(self, server: Server, client: Client) -> None:
+        server.routes["/a"] = Reply(200, b"0123456789")
+        answer = client.get_range(f"{server.url}/a", suffix=3)
+        assert (answer.status, answer.body) == (200, b"0123456789")
+
+    def test_that_are_ignored_do_not_fetch_a_large_file(self, server: Server, client: Client) -> None:
+        server.routes["/a"] = Reply(200, b"0" * (9 << 20))
+        answer = client.get_range(f"{server.url}/a", suffix=3)
+        assert (answer.status, answer.body) == (200, b"")
+
+
+class TestStream:
+    def test_gives_everything_in_pieces(self, server: Server, client: Client) -> None:
+        body = bytes(range(256)) * 4096
+        server.routes["/a"] = with_ranges(body)
+        with client.stream(f"{server.url}/a") as (status, headers, chunks):
+            pieces = list(chunks)
+        assert (status, headers["content-length"], b"".join(pieces)) == (200, str(len(body)), body)
+        assert len(pieces) > 1
+
+    def test_resumes(self, server: Server, client: Client) -> None:
+        server.routes["/a"] = with_ranges(b"0123456789")
+        with client.stream(f"{server.url}/a", start=6) as answer:
+            assert (answer.status, b"".join(answer.chunks)) == (206, b"6789")
+
+    def test_says_when_it_breaks(self, server: Server, client: Client) -> None:
+        server.routes["/a"] = Reply(200, b"0123456789", cut_after=4)
+        with (
+            client.stream(f"{server.url}/a") as answer,
+            pytest.raises(UnreachableError, match="the connection broke"),
+        ):
+            list(answer.chunks)
+
+
+class TestMirrors:
+    def test_are_asked_in_place_of_the_original(self, server: Server, connect: Connect) -> None:
+        server.page("/pytorch/cpu/torch/", "links")
+        mirrors = (("https://download.pytorch.org/whl", f"{server.url}/pytorch"),)
+        answer = connect(NetworkSettings(mirrors=mirrors)).get("https://download.pytorch.org/whl/cpu/torch/")
+        assert answer.body == b"links"
+        assert answer.url == "https://download.pytorch.org/whl/cpu/torch/"
+
+    def test_may_be_folders(self, tmp_path: Path, connect: Connect) -> None:
+        (tmp_path / "cpu" / "torch").mkdir(parents=True)
+        (tmp_path / "cpu" / "torch" / "index.html").write_text("links")
+        mirrors = (("https://download.pytorch.org/whl", tmp_path.as_uri()),)
+        answer = connect(NetworkSettings(mirrors=mirrors)).get("https://download.pytorch.org/whl/cpu/torch/")
+        assert (answer.body, answer.content_type) == (b"links", "text/html")
+
+
+class TestFileAddresses:
+    def test_are_read_from_disk(self, tmp_path: Path, connect: Connect) -> None:
+        (tmp_path / "a b.bin").write_bytes(b"0123456789")
+        url = (tmp_path / "a b.bin").as_uri()
+        client = connect(NetworkSettings(offline=True))
+        assert client.get(url).body == b"0123456789"
+        assert client.get_range(url, suffix=3).body == b"789"
+        assert client.get_range(url, start=2, end=4).body == b"234"
+        assert client.get_range(url, start=20, end=24).status == 416
+        with client.stream(url, start=8) as answer:
+            assert (answer.status, b"".join(answer.chunks)) == (206, b"89")
+        with client.stream(url) as answer:
+            assert (answer.status, b"".join(answer.chunks)) == (200, b"0123456789")
+
+    def test_that_lead_nowhere_are_absent(self, tmp_path: Path, client: Client) -> None:
+        url = (tmp_path / "missing").as_uri()
+        with client.stream(url) as answer:
+            assert answer.status == 404
+        assert client.get(url).status == client.get_range(url, suffix=1).status == 404
+
+
+class TestProxy:
+    def test_is_asked_for_other_hosts(self, server: Server, connect: Connect) -> None:
+        server.routes["http://index.invalid/simple/"] = Reply(200, b"by proxy")
+        client = connect(NetworkSettings(proxy=server.url.removeprefix("http://")))
+        assert client.get("http://index.invalid/simple/").body == b"by proxy"
+
+    def test_of_an_unknown_kind_is_refused(self, connect: Connect) -> None:
+        client = connect(NetworkSettings(proxy="gopher://me:secret@host"))
+        with pytest.raises(ConfigurationError, match="gopher://host cannot be used"):
+            client.get("http://index.invalid/")
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """An https server whose certificate nobody signed, and that certificate."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(folder / "key"), "-out", str(folder / "cert")]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("openssl makes no certificate here")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"safe")
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    class QuietServer(HTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A handshake that the client refuses is what the tests are about."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert", folder / "key")
+    with QuietServer(("127.0.0.1", 0), Handler) as http:
+        http.socket = context.wrap_socket(http.socket, server_side=True)
+        threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"https://127.0.0.1:{http.server_address[1]}/", folder / "cert"
+        http.shutdown()
+
+
+class TestCertificates:
+    def test_that_nobody_signed_are_refused_at_once(self, secure: tuple[str, Path], connect: Connect) -> None:
+        with pytest.raises(UnreachableError, match="TLS certificate is not trusted"):
+            connect(NetworkSettings(retries=50, backoff=5)).get(secure[0])
+
+    def test_are_checked_with_the_bundle_that_was_named(self, secure: tuple[str, Path], connect: Connect) -> None:
+        client = connect(NetworkSettings(cert=str(secure[1])))
+        assert client.get(secure[0]).body == b"safe"
+
+    @pytest.mark.parametrize("port", ["", ":port"])
+    def test_of_trusted_hosts_are_not_checked(self, secure: tuple[str, Path], port: str, connect: Connect) -> None:
+        host = "127.0.0.1" + (secure[0][17:].rstrip("/") if port else "")
+        client = connect(NetworkSettings(trusted_hosts=(host,)))
+        assert client.get(secure[0]).body == b"safe"
+
+    def test_bundle_that_is_missing_is_named(self, secure: tuple[str, Path], connect: Connect) -> None:
+        with pytest.raises(ConfigurationError, match="/no/such/bundle"):
+            connect(NetworkSettings(cert="/no/such/bundle")).get(secure[0])

@@ -1,0 +1,101 @@
+"""Levels are what the least able core reaches; no text makes the readers fail."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probes import Cpu, LocalHost, System, Unknown
+from probes.cpu import LEVELS, level_of, parse_cpuinfo, parse_fallback, parse_sysctl, read_cpu
+
+V1, V2, V3, V4 = (frozenset().union(*(added for _, added in LEVELS[: number + 1])) for number in range(4))
+MAC = System("macos", "14.5", "23.5.0", "x86_64", "test")
+ARM_MAC = System("macos", "14.5", "23.5.0", "arm64", "test")
+
+
+def core(features: frozenset[str]) -> str:
+    return f"processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: A: B\nflags\t\t: {' '.join(sorted(features))}\n"
+
+
+def test_levels_add_to_each_other_and_never_repeat() -> None:
+    seen: set[str] = set()
+    for _, added in LEVELS:
+        assert added
+        assert not seen & added
+        seen |= added
+    assert [name for name, _ in LEVELS] == sorted(name for name, _ in LEVELS)
+
+
+@pytest.mark.parametrize("number", range(4), ids=[name for name, _ in LEVELS])
+def test_a_level_needs_all_of_its_features(number: int) -> None:
+    features = (V1, V2, V3, V4)[number]
+    assert level_of(features) == LEVELS[number][0]
+    for missing in LEVELS[number][1]:
+        assert level_of(features - {missing}) == LEVELS[max(number - 1, 0)][0]
+
+
+def test_avx512_without_avx2_is_no_fourth_level() -> None:
+    assert level_of(V4 - {"avx2"}) == "x86-64-v2"
+
+
+def test_a_hybrid_cpu_is_as_able_as_its_least_able_core() -> None:
+    cpu = parse_cpuinfo(core(V4) + "\n" + core(V3))
+    assert isinstance(cpu, Cpu)
+    assert (cpu.level, cpu.features) == ("x86-64-v3", V3)
+    assert cpu.model == "A: B"
+
+
+def test_a_cpuinfo_without_features_is_unknown() -> None:
+    assert isinstance(parse_cpuinfo("processor: 0\n"), Unknown)
+
+
+def test_a_risc_cpu_has_no_level_of_another_family() -> None:
+    cpu = parse_cpuinfo("processor: 0\nFeatures: fp asimd\nCPU implementer: 0x41\nCPU architecture: 8\n")
+    assert isinstance(cpu, Cpu)
+    assert (cpu.vendor, cpu.level) == ("ARM", "armv8")
+
+
+def test_reads_what_sysctl_says_of_an_intel_mac() -> None:
+    text = (
+        "machdep.cpu.brand_string: Intel(R) Core(TM) i7-8750H CPU @ 2.20GHz\n"
+        "machdep.cpu.vendor: GenuineIntel\n"
+        "machdep.cpu.features: FPU VME SSE SSE2 SSE3 SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT OSXSAVE AVX1.0 F16C\n"
+        "machdep.cpu.leaf7_features: BMI1 AVX2 BMI2\n"
+        "machdep.cpu.extfeatures: SYSCALL LAHF LZCNT EM64T\n"
+    )
+    cpu = parse_sysctl(text, MAC)
+    assert (cpu.level, cpu.vendor) == ("x86-64-v3", "GenuineIntel")
+
+
+def test_reads_what_sysctl_says_of_an_apple_chip() -> None:
+    text = "machdep.cpu.brand_string: Apple M2 Pro\nhw.optional.arm.FEAT_BF16: 1\nhw.optional.arm.FEAT_SME: 0\n"
+    cpu = parse_sysctl(text, ARM_MAC)
+    assert (cpu.model, cpu.features, cpu.level) == ("Apple M2 Pro", {"feat_bf16"}, "armv8")
+
+
+def test_reads_what_py_cpuinfo_says() -> None:
+    flags = [*(V3 - {"abm", "pni"}), "lzcnt", "sse3"]
+    cpu = parse_fallback(json.dumps({"arch": "X86_64", "vendor_id_raw": "AuthenticAMD", "flags": flags}))
+    assert isinstance(cpu, Cpu)
+    assert (cpu.level, cpu.vendor) == ("x86-64-v3", "AuthenticAMD")
+    assert isinstance(cpu.model, Unknown)
+
+
+def test_a_folder_without_cpuinfo_is_unknown(tmp_path: Path) -> None:
+    assert isinstance(read_cpu(LocalHost(tmp_path, {}), System("linux", "x", "y", "x86_64", "test")), Unknown)
+
+
+@given(st.text() | st.text(alphabet="flagsFeatures: \n\t1xCPUarchitecture8"))
+def test_no_text_makes_a_reader_fail(text: str) -> None:
+    assert isinstance(parse_cpuinfo(text), (Cpu, Unknown))
+    assert isinstance(parse_sysctl(text, MAC), Cpu)
+    assert isinstance(parse_fallback(text), (Cpu, Unknown))
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "null", "7", '{"flags": 3}', '{"flags": null}'])
+def test_json_of_another_form_is_unknown(text: str) -> None:
+    assert isinstance(parse_fallback(text), (Cpu, Unknown))

@@ -1,0 +1,133 @@
+"""The host answers with a value, whatever the machine does, and never looks out of its folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from probes import LocalHost, Unknown
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "outside").write_text("secret")
+    image = tmp_path / "image"
+    (image / "usr/lib").mkdir(parents=True)
+    (image / "usr/lib/os-release").write_text("ID=inside\n")
+    return image
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/usr/lib/os-release", "../usr/lib/os-release", "../../../../usr/lib/os-release", "/a/../usr/lib/os-release"],
+)
+def test_follows_links_as_the_machine_would(root: Path, target: str) -> None:
+    (root / "etc").mkdir()
+    (root / "etc/os-release").symlink_to(target)
+    assert LocalHost(root, {}).read_text("/etc/os-release") == "ID=inside\n"
+
+
+def test_never_leaves_the_folder(root: Path) -> None:
+    (root / "link").symlink_to(root.parent / "outside")
+    (root / "up").symlink_to("../outside")
+    host = LocalHost(root, {})
+    assert host.read_text("/link") is None
+    assert host.read_text("/up") is None
+    assert host.read_text("/../outside") is None
+    assert not host.exists("/link")
+
+
+def test_a_ring_of_links_is_unknown(root: Path) -> None:
+    (root / "a").symlink_to("b")
+    (root / "b").symlink_to("a")
+    host = LocalHost(root, {})
+    assert isinstance(host.read_text("/a"), Unknown)
+    assert not host.exists("/a")
+    assert host.names("/a") == ()
+
+
+def test_what_is_absent_is_none(root: Path) -> None:
+    assert LocalHost(root, {}).read_text("/nowhere") is None
+    assert LocalHost(root, {}).read_text("/usr/lib/os-release/below") is None
+
+
+def test_a_folder_or_a_pipe_is_no_text(root: Path) -> None:
+    os.mkfifo(root / "pipe")
+    assert isinstance(LocalHost(root, {}).read_text("/pipe"), Unknown)
+    assert isinstance(LocalHost(root, {}).read_text("/usr"), Unknown)
+
+
+def test_a_path_that_cannot_be_is_unknown(root: Path) -> None:
+    host = LocalHost(root, {})
+    assert isinstance(host.read_text("/a\0b"), Unknown)
+    assert not host.exists("/a\0b")
+    assert host.names("/a\0b") == ()
+
+
+def test_reads_no_more_than_asked(root: Path) -> None:
+    (root / "big").write_bytes(b"x" * 5000)
+    assert LocalHost(root, {}).read_text("/big", 100) == "x" * 100
+
+
+def test_bytes_that_are_no_text_are_replaced(root: Path) -> None:
+    (root / "bytes").write_bytes(b"\xff\xfeA")
+    assert LocalHost(root, {}).read_text("/bytes") == "\ufffd\ufffdA"
+
+
+def test_a_folder_starts_nothing_and_has_only_our_overrides(root: Path) -> None:
+    host = LocalHost(root, {"PATH": "/bin", "TORCHSTRAP_CUDA_DRIVER": "535"})
+    assert not host.running
+    assert host.environ == {"TORCHSTRAP_CUDA_DRIVER": "535"}
+    assert isinstance(host.run((sys.executable, "-c", "print(1)"), 5), Unknown)
+
+
+def test_runs_a_program_and_returns_what_it_prints() -> None:
+    assert (
+        LocalHost().run((sys.executable, "-c", "import os; print(os.environ['WORD'])"), 60, {"WORD": "yes"}) == "yes\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("raise SystemExit(3)", "ended with 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with -11"),
+    ],
+    ids=["fails", "crashes"],
+)
+def test_a_program_that_fails_is_unknown(program: str, words: str) -> None:
+    outcome = LocalHost().run((sys.executable, "-c", program), 60)
+    assert isinstance(outcome, Unknown)
+    assert words in outcome.reason
+
+
+def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+    mark = tmp_path / "child"
+    program = (
+        "import subprocess, sys, time, pathlib\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"pathlib.Path({str(mark)!r}).write_text(str(child.pid))\n"
+        "time.sleep(600)"
+    )
+    outcome = LocalHost().run((sys.executable, "-c", program), 3)
+    assert isinstance(outcome, Unknown)
+    assert "no answer within 3 s" in outcome.reason
+    assert ended(int(mark.read_text()))
+
+
+def ended(process: int) -> bool:
+    """Wait for a process that was killed, and that is nobody's here, to be gone or a zombie."""
+    for _ in range(3000):
+        state = LocalHost().read_text(f"/proc/{process}/stat")
+        if not isinstance(state, str) or state.rpartition(")")[2].split()[0] in "ZX":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_program_that_is_not_there_is_unknown() -> None:
+    assert isinstance(LocalHost().run(("/no/such/program",), 5), Unknown)

@@ -1,0 +1,251 @@
+"""The driver and its GPUs: both forms of the kernel's text, children that hang, crash or lie, and overrides."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probes import Container, LocalHost, NvidiaDriver, System, Unknown
+from probes.nvidia import ask_nvml, parse_driver_version, read_nvidia
+from probes.nvidia_names import capability_of_name
+from probes.nvml_answer import NvmlAnswer, parse_answer
+
+LINUX = System("linux", "debian 12", "6.1", "x86_64", "test")
+WSL = System("linux", "ubuntu 24.04", "5.15.167.4-microsoft-standard-WSL2", "x86_64", "test")
+DOCKER = Container("docker", "test")
+CLOSED = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22 01:44:30 UTC 2024\nGCC version:  12\n"
+OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.10  Release Build  (dvs@U)  Thu Jan 23\n"
+ANSWER = {
+    "driver": "580.95.05",
+    "cuda": [13, 0],
+    "problems": [],
+    "gpus": [{"name": "NVIDIA H100", "uuid": "GPU-ab", "memory": 85520809984, "compute_capability": [9, 0]}],
+}
+
+
+class Driven:
+    """A machine whose files lie in a folder and whose programs run here."""
+
+    running = True
+
+    def __init__(self, root: Path, files: Mapping[str, str], environ: Mapping[str, str] | None = None) -> None:
+        for name, text in files.items():
+            path = root / name.lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        folder = LocalHost(root, {})
+        self.read_bytes, self.read_text, self.exists, self.names = (
+            folder.read_bytes,
+            folder.read_text,
+            folder.exists,
+            folder.names,
+        )
+        self.environ: Mapping[str, str] = environ or {}
+        self.started = 0
+
+    def run(self, command: Sequence[str], timeout: float, environ: Mapping[str, str] | None = None) -> str | Unknown:
+        self.started += 1
+        return LocalHost(environ={**self.environ}).run(command, timeout, environ)
+
+
+def saying(answer: object) -> tuple[str, ...]:
+    return (sys.executable, "-I", "-c", f"print({json.dumps(answer)!r})")
+
+
+HANGING = (sys.executable, "-I", "-c", "import time; time.sleep(600)")
+CRASHING = (sys.executable, "-I", "-c", "import os; os.abort()")
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        (CLOSED, "550.54.14"),
+        (OPEN, "570.86.10"),
+        ("NVRM version: NVIDIA UNIX aarch64 Kernel Module  580.95.05  Tue\n", "580.95.05"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for aarch64  580.00  Release Build\n", "580.00"),
+        ("535.129.03\n", "535.129.03"),
+        ("470.256.02", "470.256.02"),
+        ("", None),
+        ("nouveau", None),
+        ("NVRM version: something else\n", None),
+        ("12345.1\n", None),
+    ],
+    ids=["closed", "open", "closed-arm", "open-arm", "module", "old", "empty", "nouveau", "odd", "no-driver-number"],
+)
+def test_reads_the_driver_version(text: str, version: str | None) -> None:
+    assert parse_driver_version(text) == version
+
+
+@given(st.text() | st.text(alphabet="NVRM version:Module for 0123456789.\n"))
+def test_no_text_makes_the_driver_version_fail(text: str) -> None:
+    version = parse_driver_version(text)
+    assert version is None or version.replace(".", "").isdigit()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["error", "driver", "cuda", "gpus", "name", "uuid", "memory", "compute_capability", "problems"]
+                ),
+                inner,
+            )
+        ),
+    )
+)
+def test_no_answer_makes_the_reader_of_nvml_fail(answer: object) -> None:
+    assert isinstance(parse_answer(json.dumps(answer)), (NvmlAnswer, Unknown))
+
+
+@pytest.mark.parametrize("text", ["", "{", "nan", "[" * 100_000], ids=["empty", "cut", "nan", "deep"])
+def test_an_answer_that_is_no_json_is_unknown(text: str) -> None:
+    assert isinstance(parse_answer(text), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("name", "capability"),
+    [
+        ("NVIDIA GeForce RTX 5090", (12, 0)),
+        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", (12, 0)),
+        ("NVIDIA GB10", (12, 1)),
+        ("NVIDIA B200", (10, 0)),
+        ("NVIDIA GB300", (10, 3)),
+        ("NVIDIA H100 80GB HBM3", (9, 0)),
+        ("NVIDIA GH200 480GB", (9, 0)),
+        ("NVIDIA GeForce RTX 4090", (8, 9)),
+        ("NVIDIA L40S", (8, 9)),
+        ("NVIDIA RTX 6000 Ada Generation", (8, 9)),
+        ("NVIDIA A100-SXM4-80GB", (8, 0)),
+        ("NVIDIA A10G", (8, 6)),
+        ("NVIDIA GeForce RTX 3060 Laptop GPU", (8, 6)),
+        ("Tesla T4", (7, 5)),
+        ("NVIDIA GeForce GTX 1650", (7, 5)),
+        ("Tesla V100-SXM2-32GB", (7, 0)),
+        ("NVIDIA GeForce GTX 1080 Ti", (6, 1)),
+        ("Tesla P100-PCIE-16GB", (6, 0)),
+        ("NVIDIA GeForce GTX 980 Ti", (5, 2)),
+        ("Tesla K80", (3, 7)),
+        ("Tesla K40m", (3, 5)),
+    ],
+)
+def test_knows_products_by_name(name: str, capability: tuple[int, int]) -> None:
+    assert capability_of_name(name) == capability
+
+
+@pytest.mark.parametrize(
+    "name", ["", "NVIDIA GeForce 9800 GT", "NVIDIA A1000000", "NVIDIA T400 4GB", "NVIDIA Graphics Device"]
+)
+def test_does_not_guess_products(name: str) -> None:
+    assert isinstance(capability_of_name(name), Unknown)
+
+
+def test_a_machine_without_a_sign_of_nvidia_starts_no_child(tmp_path: Path) -> None:
+    host = Driven(tmp_path, {"/dev/null0": ""})
+    found = read_nvidia(host, LINUX)
+    assert (found.driver, found.gpus, found.notes, host.started) == (None, (), (), 0)
+
+
+def test_a_file_in_a_folder_needs_no_child(tmp_path: Path) -> None:
+    host = LocalHost(tmp_path, {})
+    assert isinstance(ask_nvml(host), Unknown)
+
+
+DRIVER = {"/dev/nvidiactl": "", "/proc/driver/nvidia/version": CLOSED}
+INFORMATION = "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 146\nGPU UUID: \t GPU-0a\nDevice Minor: \t 0\n"
+
+
+def test_what_nvml_says_of_gpus_counts_and_the_kernel_names_the_driver(tmp_path: Path) -> None:
+    found = read_nvidia(Driven(tmp_path, DRIVER), LINUX, nvml=saying(ANSWER))
+    assert found.driver == NvidiaDriver("550.54.14", "/proc/driver/nvidia/version", "13.0")
+    (gpu,) = found.gpus
+    assert (gpu.name, gpu.compute_capability, gpu.memory, gpu.source) == ("NVIDIA H100", (9, 0), 85520809984, "NVML")
+
+
+@pytest.mark.parametrize(
+    "command", [CRASHING, saying({"error": "Driver/library version mismatch"})], ids=["crash", "error"]
+)
+def test_an_nvml_that_fails_is_a_note_and_the_kernels_list_counts(tmp_path: Path, command: Sequence[str]) -> None:
+    files = {**DRIVER, "/dev/nvidia0": "", "/proc/driver/nvidia/gpus/0000:1b:00.0/information": INFORMATION}
+    found = read_nvidia(Driven(tmp_path, files), LINUX, nvml=command)
+    assert isinstance(found.driver, NvidiaDriver)
+    assert isinstance(found.driver.cuda, Unknown)
+    assert [(gpu.name, gpu.uuid, gpu.compute_capability) for gpu in found.gpus] == [
+        ("NVIDIA H100 80GB HBM3", "GPU-0a", (9, 0))
+    ]
+    assert found.notes[0].startswith("NVML: ")
+
+
+def test_an_nvml_that_hangs_becomes_a_fact(tmp_path: Path) -> None:
+    answer = ask_nvml(Driven(tmp_path, DRIVER), HANGING, 0.2)
+    assert isinstance(answer, Unknown)
+    assert "no answer within 0.2 s" in answer.reason
+
+
+def test_gpus_that_only_have_device_nodes_are_counted_and_unknown(tmp_path: Path) -> None:
+    found = read_nvidia(
+        Driven(tmp_path, {**DRIVER, "/dev/nvidia0": "", "/dev/nvidia1": "", "/dev/nvidia-uvm": ""}),
+        LINUX,
+        nvml=CRASHING,
+    )
+    assert [gpu.source for gpu in found.gpus] == ["/dev/nvidia0", "/dev/nvidia1"]
+    assert all(isinstance(gpu.compute_capability, Unknown) for gpu in found.gpus)
+
+
+def test_wsl_has_only_nvml_to_ask(tmp_path: Path) -> None:
+    found = read_nvidia(Driven(tmp_path, {"/dev/dxg": ""}), WSL, nvml=saying(ANSWER))
+    assert found.driver == NvidiaDriver("580.95.05", "NVML", "13.0")
+    assert len(found.gpus) == 1
+
+
+def test_wsl_on_a_machine_without_nvidia_has_no_driver(tmp_path: Path) -> None:
+    found = read_nvidia(
+        Driven(tmp_path, {"/dev/dxg": ""}), WSL, nvml=saying({"error": "NVML Shared Library Not Found"})
+    )
+    assert (found.driver, found.gpus) == (None, ())
+
+
+def test_a_sick_driver_on_wsl_is_unknown_and_not_absent(tmp_path: Path) -> None:
+    files = {"/dev/dxg": "", "/usr/lib/wsl/lib/libnvidia-ml.so.1": ""}
+    found = read_nvidia(Driven(tmp_path, files), WSL, nvml=CRASHING)
+    assert isinstance(found.driver, Unknown)
+
+
+def test_a_gpu_of_the_containers_host_is_none_of_ours(tmp_path: Path) -> None:
+    adapter = {"class": "0x030200", "vendor": "0x10de", "device": "0x2330"}
+    files = {f"/sys/bus/pci/devices/0000:1b:00.0/{name}": text for name, text in adapter.items()}
+    Driven(tmp_path, files)
+    inside = read_nvidia(LocalHost(tmp_path, {}), LINUX, DOCKER)
+    outside = read_nvidia(LocalHost(tmp_path, {}), LINUX)
+    assert inside.gpus == ()
+    assert "docker container's host" in inside.notes[0]
+    assert [gpu.name for gpu in outside.gpus] == ["NVIDIA PCI device 10de:2330"]
+
+
+def test_the_override_comes_first(tmp_path: Path) -> None:
+    environ = {"TORCHSTRAP_CUDA_DRIVER": "535.129.03", "TORCHSTRAP_COMPUTE_CAPABILITY": "9.0,6.1"}
+    host = Driven(tmp_path, DRIVER, environ)
+    found = read_nvidia(host, LINUX)
+    assert found.driver == NvidiaDriver("535.129.03", "TORCHSTRAP_CUDA_DRIVER")
+    assert [gpu.compute_capability for gpu in found.gpus] == [(9, 0), (6, 1)]
+    assert host.started == 0
+
+
+def test_the_override_can_say_that_there_is_no_driver(tmp_path: Path) -> None:
+    found = read_nvidia(Driven(tmp_path, {**DRIVER, "/dev/nvidia0": ""}, {"TORCHSTRAP_CUDA_DRIVER": "none"}), LINUX)
+    assert (found.driver, found.gpus) == (None, ())
+
+
+def test_an_override_that_is_no_version_is_passed_over_aloud(tmp_path: Path) -> None:
+    found = read_nvidia(Driven(tmp_path, DRIVER, {"TORCHSTRAP_CUDA_DRIVER": "newest"}), LINUX, nvml=CRASHING)
+    assert isinstance(found.driver, NvidiaDriver)
+    assert found.driver.version == "550.54.14"
+    assert "'newest' is no driver version" in found.notes[0]
