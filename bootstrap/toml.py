@@ -35,3 +35,5 @@ def loads(text: str, name: object) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"line (\d+)", str(error))
         raise InputError(name, f"is not valid TOML: {error}", int(where[1]) if where else None) from error
+    except RecursionError as error:
+        raise InputError(name, "is nested too deeply to be read") from error

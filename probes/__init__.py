@@ -6,14 +6,14 @@ TORCHSTRAP_MACHINE=FILE (a document of `probe --json`) stands in for all of it.
 
 from __future__ import annotations
 
-from .amd import read_amd
-from .apple import read_apple
-from .cpu import read_cpu
-from .host import Host, LocalHost
-from .machine import Container, Cpu, Gpu, Libc, Machine, NvidiaDriver, System, Unknown
-from .nvidia import read_nvidia
-from .recorded import MachineFormatError, read_machine
-from .system import read_container, read_libc, read_system
+from probes.amd import read_amd
+from probes.apple import read_apple
+from probes.cpu import read_cpu
+from probes.host import Host, LocalHost
+from probes.machine import Container, Cpu, Gpu, Libc, Machine, NvidiaDriver, System, Unknown
+from probes.nvidia import read_nvidia
+from probes.recorded import MachineFormatError, read_machine
+from probes.system import read_container, read_libc, read_system
 
 __all__ = [
     "MACHINE_OVERRIDE",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from .host import Host
-from .machine import Gpu, Unknown
+from probes.host import Host
+from probes.machine import Gpu, Unknown
 
 __all__ = ["ARCHITECTURE_OVERRIDE", "parse_target", "read_amd"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .machine import Cpu, Gpu, System, Unknown
+from probes.machine import Cpu, Gpu, System, Unknown
 
 __all__ = ["read_apple"]
 

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
-from .host import Host
-from .machine import Cpu, System, Unknown
-from .modules import folders_of
+from probes.host import Host
+from probes.machine import Cpu, System, Unknown
+from probes.modules import folders_of
 
-__all__ = ["LEVELS", "level_of", "parse_cpuinfo", "parse_sysctl", "read_cpu"]
+__all__ = ["LEVELS", "ask_py_cpuinfo", "level_of", "parse_cpuinfo", "parse_fallback", "parse_sysctl", "read_cpu"]
 
 LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     # Level, what it adds to the one before, by the names of /proc/cpuinfo: pni is SSE3, abm is LZCNT.
@@ -54,7 +54,7 @@ def read_cpu(host: Host, system: System) -> Cpu | Unknown:
         return output if isinstance(output, Unknown) else parse_sysctl(output, system)
     if system.os == "linux" or not host.running:
         return text if isinstance(text, Unknown) else Unknown("there is no /proc/cpuinfo")
-    return _fallback(host)
+    return ask_py_cpuinfo(host)
 
 
 def level_of(features: Iterable[str]) -> str:
@@ -119,7 +119,8 @@ def _named_as_in_linux(names: Iterable[str]) -> frozenset[str]:
     return frozenset(ALIASES.get(name.lower(), name.lower()) for name in names)
 
 
-def _fallback(host: Host) -> Cpu | Unknown:
+def ask_py_cpuinfo(host: Host) -> Cpu | Unknown:
+    """The CPU by py-cpuinfo, in a child, as it sleeps for a second and starts further programs."""
     program = files(__package__).joinpath("cpu_fallback.py").read_text(encoding="utf-8")
     output = host.run((sys.executable, "-I", "-c", program, *folders_of("cpuinfo")), _FALLBACK_SECONDS)
     if isinstance(output, Unknown):

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from .machine import Unknown
+from probes.machine import Unknown
 
 __all__ = ["LIMIT", "Host", "LocalHost"]
 

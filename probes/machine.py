@@ -114,13 +114,13 @@ class Machine:
 
     def to_json(self) -> Mapping[str, Any]:
         """The document of `probe --json`: only objects, arrays, strings, numbers, booleans and null."""
-        from .recorded import encode  # noqa: PLC0415 - recorded.py knows these classes, not the other way round
+        from probes.recorded import encode  # noqa: PLC0415 - recorded.py knows these classes, not the other way round
 
         return encode(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Machine:
         """The machine that `to_json` described. Raises MachineFormatError naming the first thing that is wrong."""
-        from .recorded import decode  # noqa: PLC0415
+        from probes.recorded import decode  # noqa: PLC0415
 
         return decode(document)

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 
-from .host import Host
-from .machine import Container, Gpu, NvidiaDriver, System, Unknown
-from .modules import folders_of
-from .nvidia_names import capability_of_name
-from .nvml_answer import NvmlAnswer, parse_answer
-from .pci import FOLDER, display_adapters
-from .visible import with_visibility
+from probes.host import Host
+from probes.machine import Container, Gpu, NvidiaDriver, System, Unknown
+from probes.modules import folders_of
+from probes.nvidia_names import capability_of_name
+from probes.nvml_answer import NvmlAnswer, parse_answer
+from probes.pci import FOLDER, display_adapters
+from probes.visible import with_visibility
 
 __all__ = [
     "DRIVER_OVERRIDE",

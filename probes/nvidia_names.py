@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .machine import Unknown
+from probes.machine import Unknown
 
 __all__ = ["NAMES", "capability_of_name"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .machine import Gpu, Unknown
+from probes.machine import Gpu, Unknown
 
 __all__ = ["NvmlAnswer", "parse_answer"]
 

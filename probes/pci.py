@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .host import Host
+from probes.host import Host
 
 __all__ = ["FOLDER", "display_adapters"]
 

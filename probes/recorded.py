@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .machine import SCHEMA, Container, Cpu, Gpu, Libc, Machine, NvidiaDriver, System, Unknown
+from probes.machine import SCHEMA, Container, Cpu, Gpu, Libc, Machine, NvidiaDriver, System, Unknown
 
 __all__ = ["MachineFormatError", "decode", "encode", "read_machine"]
 

@@ -11,8 +11,8 @@ import re
 import sys
 from typing import Any
 
-from .host import Host
-from .machine import Container, Libc, System, Unknown
+from probes.host import Host
+from probes.machine import Container, Libc, System, Unknown
 
 __all__ = ["read_container", "read_libc", "read_system"]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .machine import Gpu
+from probes.machine import Gpu
 
 __all__ = ["with_visibility"]
 

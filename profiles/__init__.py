@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .choose import NoOfferError, Torch, accelerates, automatic_offers, choose, why_not
-from .family import family, is_family
-from .offer import Choice, Offer, Rejection
-from .variants import BASE, index_of, is_variant, variant_of_index
-from .words import platform_of
+from profiles.choose import NoOfferError, Torch, accelerates, automatic_offers, choose, why_not
+from profiles.family import family, is_family
+from profiles.offer import Choice, Offer, Rejection
+from profiles.variants import BASE, index_of, is_variant, variant_of_index
+from profiles.words import platform_of
 
 __all__ = [
     "BASE",

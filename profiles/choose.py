@@ -14,13 +14,12 @@ from dataclasses import replace
 from packaging.version import Version
 
 from probes import Cpu, Machine, NvidiaDriver, Unknown
-
-from .judge import Question, Torch, Verdict, judge
-from .offer import Choice, Offer, Rejection
-from .tables import Tables
-from .tables import tables as own_tables
-from .variants import BASE, index_of, order
-from .words import LOOKED_AT, driver_words, gpu_words, joined, numbers, visible
+from profiles.judge import Question, Torch, Verdict, judge
+from profiles.offer import Choice, Offer, Rejection
+from profiles.tables import Tables
+from profiles.tables import tables as own_tables
+from profiles.variants import BASE, index_of, order
+from profiles.words import LOOKED_AT, driver_words, gpu_words, joined, numbers, visible
 
 __all__ = ["NoOfferError", "Torch", "accelerates", "automatic_offers", "choose", "why_not"]
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from packaging.utils import canonicalize_name
 
-from .tables import document
+from profiles.tables import document
 
 __all__ = ["family", "is_family"]
 

@@ -15,12 +15,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from probes import Gpu, Libc, Machine, NvidiaDriver, Unknown
-
-from .coverage import covers
-from .offer import Offer
-from .tables import Release, Tables
-from .variants import cuda_major, is_variant
-from .words import driver_words, gpu_words, joined, numbers, platform_of, visible
+from profiles.coverage import covers
+from profiles.offer import Offer
+from profiles.tables import Release, Tables
+from profiles.variants import cuda_major, is_variant
+from profiles.words import driver_words, gpu_words, joined, numbers, platform_of, visible
 
 __all__ = ["Question", "Torch", "Verdict", "judge"]
 

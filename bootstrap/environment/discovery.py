@@ -117,7 +117,8 @@ def _newest(
     seen: dict[Path, Interpreter] = {running.path: running} if running else {}
     fitting: list[Interpreter] = []
     for hint, path in sorted(_candidates(environ, wish), key=lambda pair: pair[0], reverse=True):
-        if fitting and hint != NOWHERE and _series(hint) < _series(Version(fitting[0].version)):
+        finals = [version for each in fitting if not (version := Version(each.version)).is_prerelease]
+        if finals and hint != NOWHERE and _series(hint) < _series(finals[0]):
             break
         try:
             found = describe(path, cache)

@@ -84,8 +84,9 @@ def _make(interpreter: Interpreter, scratch: Path) -> Template:
     import virtualenv  # noqa: PLC0415
 
     place = scratch / NAME
-    # A person's own virtualenv settings are about the environments that the person makes.
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("VIRTUALENV_")}
+    # A person's own virtualenv settings are about the environments that the person makes, and PYTHONPATH is about the
+    # Python that runs us: another one could not even start with it.
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("VIRTUALENV_", "PYTHON"))}
     environ["VIRTUALENV_CONFIG_FILE"] = str(scratch / "no-settings.ini")
     arguments = [str(place), "--python", str(interpreter.path), "--no-seed", "--app-data", str(scratch / "data")]
     try:

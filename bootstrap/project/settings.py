@@ -151,8 +151,8 @@ def read_settings(
 ) -> Settings:
     """The settings that hold.
 
-    `command_line` has values by the names of `Settings` or of the options (and `no_cache`); None, False and empty ones were not given.
-    `project_table` is [tool.torchstrap], whose relative paths are meant from `folder`; all others from
+    `command_line` has values by the names of `Settings` or of the options (and `no_cache`); None, False and empty ones
+    were not given. `project_table` is [tool.torchstrap], whose relative paths are meant from `folder`; all others from
     `working_folder`. Raises ConfigurationError that names the place and what must stand there.
     """
     given = {name: value for name, value in command_line.items() if value is not False}

@@ -129,14 +129,14 @@ def candidates_of(listing: Listing, fitness: Fitness, policy: Policy) -> Candida
     left_out: list[Version] = []
     prereleases = yanked = 0
     for version in sorted(listing.versions):
-        usable = [file for file in listing.versions[version] if judge.verdict(file) is _USABLE]
-        if not usable:
-            left_out.append(version)
-            continue
+        files = listing.versions[version]
+        if not judge.any_usable(files, yanked=False):
+            if not judge.any_usable(files, yanked=True):
+                left_out.append(version)
+                continue
+            yanked |= bit(len(taken))
         if version.is_prerelease and not policy.prereleases:
             prereleases |= bit(len(taken))
-        if all(file.yanked is not None for file in usable):
-            yanked |= bit(len(taken))
         taken.append(version)
     return Candidates(
         judge.name, tuple(taken), prereleases, yanked, tuple(left_out), listing.indexes, None, listing.versions, judge
@@ -165,6 +165,9 @@ class _Judge:
     def __post_init__(self) -> None:
         object.__setattr__(self, "wheels", self.policy.wheels_allowed(self.name))
         object.__setattr__(self, "sources", self.policy.sources_allowed(self.name))
+
+    def any_usable(self, files: Sequence[File], *, yanked: bool) -> bool:
+        return any((file.yanked is not None) is yanked and self.verdict(file) is _USABLE for file in files)
 
     def verdict(self, file: File) -> _Verdict:
         ending = ending_of(file.filename)

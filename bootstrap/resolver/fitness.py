@@ -38,10 +38,10 @@ FAMILIES: Mapping[str, re.Pattern[str]] = {
 
 def ending_of(filename: str) -> Ending | None:
     """The tag sets of a wheel's file name, or None where it is not one."""
-    parts = filename.removesuffix(".whl").rsplit("-", WHEEL_PARTS)
-    if not filename.endswith(".whl") or len(parts) < WHEEL_PARTS:
+    if not filename.endswith(".whl") or filename.count("-") < WHEEL_PARTS - 1:
         return None
-    return parts[-3], parts[-2], parts[-1]
+    _, python, abi, platform = filename[:-4].rsplit("-", 3)
+    return python, abi, platform
 
 
 def build_of(filename: str) -> tuple[int, str]:

@@ -47,7 +47,7 @@ class Workplace:
         }
         return kept | {
             "PIP_CONFIG_FILE": os.devnull,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *(entry for entry in sys.path if entry)]),
+            "PYTHONPATH": str(ROOT),
             "TORCHSTRAP_MIRRORS": " ".join(f"{source}={target}" for source, target in mirrors.items()),
             "TORCHSTRAP_CACHE_DIR": str(self.cache),
             **self.environ,

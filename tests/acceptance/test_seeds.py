@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
+from bootstrap.environment.discovery import find
+from bootstrap.errors import BootstrapError
 from tests.acceptance.running import Workplace
 from tests.replica import Replica
 
@@ -58,8 +61,14 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def replica() -> Iterator[Replica]:
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
+    """The replica, with the real setuptools as its newest, because one of the projects has to be built with it."""
+    folder = tmp_path_factory.mktemp("setuptools")
+    pip = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--dest", str(folder), "setuptools<82"]
+    subprocess.run(pip, check=True)
+    (wheel,) = folder.iterdir()
     with Replica() as running:
+        running.add_file("default", "setuptools", wheel.name.split("-")[1], wheel.name, wheel.read_bytes())
         yield running
 
 
@@ -78,16 +87,11 @@ def interpreter(minimum: str) -> str:
 
 
 def _discover(version: str) -> bool:
-    found = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import virtualenv.discovery as d, python_discovery as p; assert p.get_interpreter({version!r})",
-        ],
-        capture_output=True,
-        check=False,
-    )
-    return found.returncode == 0
+    try:
+        find(version, SpecifierSet())
+    except BootstrapError:
+        return False
+    return True
 
 
 @pytest.fixture

@@ -111,7 +111,8 @@ from bootstrap.project.model import Item, Project
 conflict = frozenset({Item("extra", "cpu"), Item("extra", "cu126"), Item("group", "rocm")})
 aliases = {"gpu": frozenset({"cu124", "cu126", "cu128"})}
 asked = Requirement("fastapi[standard,all]")
-print(inputs_digest(Project(Path("/p"), dependencies=(asked,), conflicts=(conflict,), aliases=aliases), {"x": {"a", "b"}}))
+project = Project(Path("/p"), dependencies=(asked,), conflicts=(conflict,), aliases=aliases)
+print(inputs_digest(project, {"x": {"a", "b"}}))
 """
 
 

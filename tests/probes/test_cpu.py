@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes import Cpu, LocalHost, System, Unknown
-from probes.cpu import LEVELS, level_of, parse_cpuinfo, parse_fallback, parse_sysctl, read_cpu
+from probes.cpu import LEVELS, ask_py_cpuinfo, level_of, parse_cpuinfo, parse_fallback, parse_sysctl, read_cpu
+from probes.system import read_system
 
 V1, V2, V3, V4 = (frozenset().union(*(added for _, added in LEVELS[: number + 1])) for number in range(4))
 MAC = System("macos", "14.5", "23.5.0", "x86_64", "test")
@@ -74,7 +75,7 @@ def test_reads_what_sysctl_says_of_an_intel_mac() -> None:
 def test_reads_what_sysctl_says_of_an_apple_chip() -> None:
     text = "machdep.cpu.brand_string: Apple M2 Pro\nhw.optional.arm.FEAT_BF16: 1\nhw.optional.arm.FEAT_SME: 0\n"
     cpu = parse_sysctl(text, ARM_MAC)
-    assert (cpu.model, cpu.features, cpu.level) == ("Apple M2 Pro", {"feat_bf16"}, "armv8")
+    assert (cpu.model, cpu.features, cpu.level) == ("Apple M2 Pro", frozenset({"feat_bf16"}), "armv8")
 
 
 def test_reads_what_py_cpuinfo_says() -> None:
@@ -99,3 +100,14 @@ def test_no_text_makes_a_reader_fail(text: str) -> None:
 @pytest.mark.parametrize("text", ["[]", "{", "null", "7", '{"flags": 3}', '{"flags": null}'])
 def test_json_of_another_form_is_unknown(text: str) -> None:
     assert isinstance(parse_fallback(text), (Cpu, Unknown))
+
+
+def test_py_cpuinfo_agrees_with_the_kernel_where_both_can_be_asked() -> None:
+    here = LocalHost()
+    system = read_system(here)
+    if system.os != "linux" or system.architecture != "x86_64":
+        pytest.skip("needs Linux on x86_64")
+    kernel, library = read_cpu(here, system), ask_py_cpuinfo(here)
+    assert isinstance(kernel, Cpu)
+    assert isinstance(library, Cpu)
+    assert (library.vendor, library.model, library.level) == (kernel.vendor, kernel.model, kernel.level)

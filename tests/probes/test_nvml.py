@@ -1,4 +1,4 @@
-"""The child that asks NVML, with real libraries built for the purpose: one that answers, one that hangs, one that dies."""
+"""The child that asks NVML, with real libraries made for it: one that answers, one that hangs, one that dies."""
 
 from __future__ import annotations
 

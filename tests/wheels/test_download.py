@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import random
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -110,8 +111,7 @@ def offer(site: Site, archive: Path, *, promised: bool = True) -> Download:
 
 
 def big_wheel(folder: Path, name: str = "tool", amount: int = 60_000) -> Path:
-    noise = bytes((each * each * 31 + each // 7) % 256 for each in range(amount))
-    return make_wheel(folder, name, "1.0", files={f"{name}.bin": noise})
+    return make_wheel(folder, name, "1.0", files={f"{name}.bin": random.Random(1).randbytes(amount)})
 
 
 def parts(store: Store) -> list[str]:
