@@ -16,6 +16,7 @@ LAYERS = (
     "probes",
     "profiles",
     "bootstrap.errors",
+    "bootstrap.environment.activation",
     "bootstrap.stamp",
     "bootstrap.toml",
     "bootstrap.project",
@@ -36,6 +37,7 @@ LAYERS = (
 
 OWNERS = {
     "httpx": "bootstrap.index.client",
+    "certifi": "bootstrap.index.tls",
     "rich": "bootstrap.console",
     "virtualenv": "bootstrap.environment.virtual",
     "installer": "bootstrap.environment.scripts",
@@ -72,8 +74,9 @@ def imports(tree: ast.Module) -> Iterator[str]:
 
 
 def layer(name: str) -> int | None:
-    matches = [rank for rank, prefix in enumerate(LAYERS) if name == prefix or name.startswith(f"{prefix}.")]
-    return matches[-1] if matches else None
+    """The rank of the longest prefix: `bootstrap.environment.activation` stands below the rest of its package."""
+    matches = [prefix for prefix in LAYERS if name == prefix or name.startswith(f"{prefix}.")]
+    return LAYERS.index(max(matches, key=len)) if matches else None
 
 
 SOURCES = dict(modules())

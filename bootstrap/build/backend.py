@@ -76,22 +76,22 @@ def build_editable(source: Path, out: Path, provide: Provide | BuildEnvironment)
 
 def metadata(source: Path, provide: Provide | BuildEnvironment) -> bytes:
     """The METADATA that a wheel of the folder would have; built in full if the backend cannot do with less."""
-    with _opened(source, _environment(provide), "the metadata of") as session:
+    with _opened(source, _environment(provide)) as session:
         hooks = session.hooks("get_requires_for_build_wheel")
         with tempfile.TemporaryDirectory(prefix="torchstrap-metadata-") as folder:
             try:
                 name = session.call(
-                    lambda: hooks.prepare_metadata_for_build_wheel(folder, _allow_fallback=False), "the metadata of"
+                    lambda: hooks.prepare_metadata_for_build_wheel(folder, _allow_fallback=False), "the metadata"
                 )
             except pyproject_hooks.HookMissing:
-                name = session.call(lambda: hooks.build_wheel(folder), "a wheel of")
+                name = session.call(lambda: hooks.build_wheel(folder), "the wheel")
                 return _from_wheel(session.result(folder, name))
             return session.result(folder, f"{name}/METADATA").read_bytes()
 
 
 def _built(kind: str, source: Path, out: Path, provide: Provide | BuildEnvironment) -> Path:
-    what = "an editable wheel of" if kind == "editable" else "a wheel of"
-    with _opened(source, _environment(provide), what) as session:
+    what = "the editable wheel" if kind == "editable" else "the wheel"
+    with _opened(source, _environment(provide)) as session:
         hooks = session.hooks(f"get_requires_for_build_{kind}")
         out.mkdir(parents=True, exist_ok=True)
         hook = getattr(hooks, f"build_{kind}")
@@ -104,7 +104,7 @@ def _built(kind: str, source: Path, out: Path, provide: Provide | BuildEnvironme
                 "",
             ) from error
         if not zipfile.is_zipfile(wheel):
-            raise session.failure(what, f"The backend made {wheel.name}, which is not a wheel")
+            raise session.failure(what, f"the backend made {wheel.name}, which is not a wheel")
         return wheel
 
 
@@ -120,9 +120,9 @@ class _Session:
     def hooks(self, more: str) -> pyproject_hooks.BuildBackendHookCaller:
         """The backend in an environment that has all it requires; `more` is the hook that names the second part."""
         first = self._caller(self.environment.provide(self.system.requires))
-        wanted: Any = self.call(getattr(first, more), "the requirements of")
+        wanted: Any = self.call(getattr(first, more), "the build requirements")
         if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
-            raise self.failure("the requirements of", f"{more} gave {wanted!r} in place of a list of requirements")
+            raise self.failure("the build requirements", f"{more} gave {wanted!r} in place of a list of requirements")
         added = [each for each in wanted if each not in self.system.requires]
         return self._caller(self.environment.provide((*self.system.requires, *added))) if added else first
 
@@ -132,28 +132,27 @@ class _Session:
             return hook()
         except pyproject_hooks.BackendUnavailable as error:
             self._append(error.traceback)
-            raise self.failure(what, f"Its backend {self.system.backend} cannot be imported") from error
-        except pyproject_hooks.UnsupportedOperation as error:
-            self._append(error.traceback)
-            raise self.failure(what, "The backend says that it cannot") from error
+            raise self.failure(what, f"its backend {self.system.backend} cannot be imported") from error
         except subprocess.CalledProcessError as error:
             raise self.failure(what, _ended(error.returncode)) from error
         except (FileNotFoundError, json.JSONDecodeError) as error:
-            raise self.failure(what, "The backend ended without an answer") from error
+            raise self.failure(what, "the backend ended without an answer") from error
 
     def result(self, folder: str, name: object) -> Path:
         """What a hook says it made. Raises BuildError if it is not there."""
         made = Path(folder) / str(name)
         inside = made.resolve().is_relative_to(Path(folder).resolve())
         if not isinstance(name, str) or not inside or not made.is_file():
-            raise self.failure("a result of", f"The backend says it made {name!r}, which is not there")
+            raise self.failure("what it made", f"the backend says it made {name!r}, which is not there")
         return made
 
     def failure(self, what: str, reason: str) -> BuildError:
         """The error to raise; the log stays where the sentence says."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
         kept = f" The full log is {self.log}." if lines else ""
-        return BuildError(f"Building {what} {self.source} failed. {reason}.{kept}", "\n".join(lines[-SHOWN_LINES:]))
+        return BuildError(
+            f"{self.source} could not be built, at {what}: {reason}.{kept}", "\n".join(lines[-SHOWN_LINES:])
+        )
 
     def _caller(self, python: Path) -> pyproject_hooks.BuildBackendHookCaller:
         return pyproject_hooks.BuildBackendHookCaller(
@@ -164,15 +163,13 @@ class _Session:
             python_executable=str(python),
         )
 
-    def _run(
-        self, command: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
-    ) -> None:
+    def _run(self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
         """Run a hook with its output in the log and nothing to read, so that no backend waits for an answer."""
-        environment = {**child_variables(self.environment.variables, Path(command[0])), **(extra_environ or {})}
+        environment = {**child_variables(self.environment.variables, Path(cmd[0])), **(extra_environ or {})}
         with self.log.open("ab") as log:
             try:
                 subprocess.run(
-                    command,
+                    cmd,
                     cwd=cwd,
                     env=environment,
                     stdin=subprocess.DEVNULL,
@@ -181,7 +178,7 @@ class _Session:
                     check=True,
                 )
             except OSError as error:
-                raise self.failure("with", f"{command[0]} cannot be started: {error.strerror}") from error
+                raise self.failure("starting Python", f"{cmd[0]} cannot be started: {error.strerror}") from error
 
     def _append(self, text: str) -> None:
         with self.log.open("a", encoding="utf-8") as log:
@@ -197,7 +194,7 @@ def child_variables(variables: Mapping[str, str], python: Path) -> dict[str, str
 
 
 @contextmanager
-def _opened(source: Path, environment: BuildEnvironment, what: str) -> Iterator[_Session]:
+def _opened(source: Path, environment: BuildEnvironment) -> Iterator[_Session]:
     """A build's session; its log is removed unless the build fails with something in it."""
     source = source.absolute()
     system = build_system(source)
@@ -208,8 +205,6 @@ def _opened(source: Path, environment: BuildEnvironment, what: str) -> Iterator[
     session = _Session(source, system, environment, Path(name))
     try:
         yield session
-    except pyproject_hooks.HookMissing as error:
-        raise session.failure(what, f"Its backend {system.backend} has no hook {error}") from error
     finally:
         failed = isinstance(sys.exc_info()[1], BuildError)
         if not failed or session.log.stat().st_size == 0:
@@ -223,7 +218,7 @@ def _environment(provide: Provide | BuildEnvironment) -> BuildEnvironment:
 
 def _ended(code: int) -> str:
     """How the backend's process ended, in words."""
-    return f"The backend was ended by signal {-code}" if code < 0 else f"The backend ended with exit code {code}"
+    return f"the backend was ended by signal {-code}" if code < 0 else f"the backend ended with exit code {code}"
 
 
 def _from_wheel(wheel: Path) -> bytes:
@@ -235,5 +230,5 @@ def _from_wheel(wheel: Path) -> bytes:
             return archive.read(name)
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise BuildError(
-            f"The backend made {wheel.name}, which is not a wheel with one METADATA ({error}).", ""
+            f"the backend made {wheel.name}, which is not a wheel with one METADATA ({error}).", ""
         ) from error

@@ -10,6 +10,7 @@ only if all of them stay inside, so nothing is ever written through a link of th
 from __future__ import annotations
 
 import email.parser
+import gzip
 import shutil
 import stat
 import tarfile
@@ -34,6 +35,15 @@ STATIC_SINCE = (2, 2)
 DECISIVE = frozenset({"requires-dist", "requires-python", "provides-extra"})
 LIMIT = 64 * 1024 * 1024  # bytes of PKG-INFO; real ones have some thousand
 CHUNK = 1024 * 1024
+UNREADABLE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    LZMAError,
+    EOFError,
+    NotImplementedError,  # a compression that zipfile does not know
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,9 @@ class Archive:
         else:
             for member in self.opened:
                 yield _from_tar(member)
+            # A tar ends before its compression does, and only the end of that has the checksum.
+            while self.opened.fileobj.read(CHUNK):
+                pass
 
     def content(self, member: Member) -> IO[bytes]:
         """The bytes of a file."""
@@ -80,7 +93,7 @@ def unpack(archive: Path, into: Path) -> Path:
     Raises BadDistributionError with every issue if the archive cannot be trusted or read, CannotWriteError if the
     disk refuses; what was written below `into` until then is left to its owner, who made `into`.
     """
-    with _opened(archive) as source, writing(f"unpacking {archive.name}", into):
+    with writing(f"unpacking {archive.name}", into), _opened(archive) as source:
         members = list(source.members())
         issues = [issue for member in members for issue in _issues(member)]
         tops = {PurePosixPath(member.name).parts[0] for member in members if PurePosixPath(member.name).parts}
@@ -122,6 +135,8 @@ def _is_static(content: bytes) -> bool:
 @contextmanager
 def _opened(archive: Path) -> Iterator[Archive]:
     """The archive, with everything that reading it can raise turned into one error."""
+    if not archive.is_file():
+        raise BadDistributionError(archive.name, ["it is not there"])
     try:
         if archive.name.endswith(".zip"):
             with zipfile.ZipFile(archive) as opened_zip:
@@ -129,7 +144,7 @@ def _opened(archive: Path) -> Iterator[Archive]:
         else:
             with tarfile.open(archive, "r:*") as opened_tar:
                 yield Archive(opened_tar, archive.name)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise BadDistributionError(archive.name, [f"it cannot be read as an archive ({error})"]) from error
     except RuntimeError as error:  # what zipfile raises for an encrypted member
         raise BadDistributionError(archive.name, [str(error)]) from error
@@ -198,6 +213,8 @@ def _write(source: Archive, members: list[Member], into: Path) -> None:
         if member.kind == "copy":
             _copy(source, into / member.target, into / member.name)
     links = [member for member in members if member.kind == "link"]
+    for member in links:  # while there is none, so that no folder is made through one
+        _folder((into / member.name).parent, source)
     for member in links:
         _link(source, member, into)
     for member in links:
@@ -232,7 +249,6 @@ def _copy(source: Archive, target: Path, path: Path) -> None:
 
 def _link(source: Archive, member: Member, into: Path) -> None:
     path = into / member.name
-    _folder(path.parent, source)
     if path.exists() or path.is_symlink():
         raise BadDistributionError(source.file, [f"{member.name} is a link and something else"])
     path.symlink_to(member.target)

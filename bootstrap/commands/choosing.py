@@ -11,13 +11,13 @@ from packaging.specifiers import SpecifierSet
 
 from bootstrap.commands.asked import Asked
 from bootstrap.commands.session import read_machine_here
-from bootstrap.errors import AccelerationError, ChoiceError, UsageError
+from bootstrap.errors import AccelerationError, ChoiceError, InputError, UsageError
 from bootstrap.project.model import Index, Project
 from bootstrap.project.offers import fixed_offer, offers, torch_specifiers
 from bootstrap.project.pyproject import read_project
 from bootstrap.project.selection import check_conflicts, select, select_groups
 from bootstrap.project.sources import activated
-from probes import Machine, Unknown, read_machine
+from probes import Machine, MachineFormatError, Unknown, read_machine
 from profiles import (
     Choice,
     NoOfferError,
@@ -92,11 +92,18 @@ def choose_for(asked: Asked, machine_file: Path | None, python: str | None) -> C
     Needs no network. The Python is the one asked for, else the one that runs us.
     """
     project = read_project(asked.project)
-    machine = read_machine(str(machine_file)) if machine_file else read_machine_here()
+    machine = _recorded(machine_file) if machine_file else read_machine_here()
     markers = {**{key: str(value) for key, value in default_environment().items()}, **_markers_on(machine)}
     if python is not None:
         markers |= {"python_version": python, "python_full_version": f"{python}.0"}
     return select_offer(project, asked, machine, markers, ()).choice
+
+
+def _recorded(file: Path) -> Machine:
+    try:
+        return read_machine(file)
+    except MachineFormatError as error:
+        raise InputError(file, f"is no machine as `torchstrap probe --json` describes one ({error})") from error
 
 
 def _markers_on(machine: Machine) -> Mapping[str, str]:

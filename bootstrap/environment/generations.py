@@ -179,7 +179,7 @@ def switch(venv: Path, key: str) -> tuple[Path, ...]:
     with writing(f"switching {venv.name}", venv.parent):
         if current(venv) != generation:
             _replace(venv, generation)
-        os.utime(generation / MARKER)
+        _use(venv, generation)
         old = [each for each in listed(venv)[KEPT:] if each != generation]
     for each in old:
         with contextlib.suppress(OSError):  # the switch is done; what cannot be removed now is removed another time
@@ -221,6 +221,13 @@ def _replace(venv: Path, generation: Path) -> None:
         link.unlink()
         raise
     _settle(venv.parent)
+
+
+def _use(venv: Path, generation: Path) -> None:
+    """Make it the one used last, whatever the clock has done meanwhile and however coarse the file system's is."""
+    newest = max((each / MARKER).stat().st_mtime_ns for each in listed(venv))
+    moment = max(time.time_ns(), newest + 1)
+    os.utime(generation / MARKER, ns=(moment, moment))
 
 
 def _mark(building: Path, document: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from packaging.version import Version
@@ -41,3 +41,7 @@ class Listing:
     name: str
     versions: Mapping[Version, tuple[File, ...]]
     indexes: tuple[str, ...] = ()
+
+    def matching(self, version: Version, wanted: Callable[[str], bool]) -> Iterator[File]:
+        """The files of a version whose names are wanted. Where pages are read lazily, the others are not even read."""
+        return (file for file in self.versions[version] if wanted(file.filename))

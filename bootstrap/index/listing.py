@@ -59,7 +59,17 @@ def listing(name: str, pages: Iterable[Page]) -> Listing:
             found.setdefault(version, []).append((page.make, entries))
             indexes[page.index] = None
     ordered = {version: found[version] for version in sorted(found, reverse=True)}
-    return Listing(canonical, _Versions(ordered), tuple(indexes))
+    return PageListing(canonical, _Versions(ordered), tuple(indexes))
+
+
+class PageListing(Listing):
+    """A listing whose files are made from pages when somebody looks at them."""
+
+    __slots__ = ()
+
+    def matching(self, version: Version, wanted: Callable[[str], bool]) -> Iterator[File]:
+        assert isinstance(self.versions, _Versions)  # noqa: S101 - for the type checker: `listing` makes them together
+        return self.versions.matching(version, wanted)
 
 
 _Share = tuple[Callable[[str, Any], File], list[tuple[str, Any]]]
@@ -82,6 +92,15 @@ class _Versions(Mapping[Version, tuple[File, ...]]):
                         files[name] = make(name, rest)
             made = self._made[version] = tuple(files.values())
         return made
+
+    def matching(self, version: Version, wanted: Callable[[str], bool]) -> Iterator[File]:
+        """Files made one by one, only those that are wanted; of two with one name, the first page's."""
+        seen: set[str] = set()
+        for make, entries in self._shares[version]:
+            for name, rest in entries:
+                if name not in seen and wanted(name):
+                    seen.add(name)
+                    yield make(name, rest)
 
     def __contains__(self, version: object) -> bool:
         return version in self._shares

@@ -24,9 +24,13 @@ from bootstrap.index.listing import Page, group
 
 __all__ = ["group", "parse_html", "parse_json", "read_page"]
 
+_ABSOLUTE = ("https://", "http://")
+_SHA256 = re.compile(r"sha256=([0-9a-f]{64})")
 _FILES = (".whl", ".tar.gz", ".zip")
 _ANCHOR = re.compile(r"<a(?=\s)", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""[\s/]*([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+)))?""")
+_PLAIN_ATTRIBUTE = re.compile(r' ([a-z0-9-]+)="([^"<>]*)"')
+_PLAIN = re.compile(r'(?: [a-z0-9-]+="[^"<>]*")+')
 _BASE = re.compile(r"""<base\s[^<>]*?href\s*=\s*["']?([^"'<>\s]+)""", re.IGNORECASE)
 _REPOSITORY_VERSION = re.compile(r"""pypi:repository-version["']?\s+content\s*=\s*["']?(\d{1,6})""", re.IGNORECASE)
 _FORM = re.compile(r"<(?:form|input)\b", re.IGNORECASE)
@@ -100,6 +104,12 @@ def _filename(href: str) -> str:
 def _attributes(piece: str) -> dict[str, str]:
     """Attributes of the tag whose inside starts the text; values are unescaped, the first of a name counts."""
     found: dict[str, str] = {}
+    inside, end, _ = piece.partition(">")
+    # Nearly every page is written plainly, and then one call finds all: pages have thousands of these.
+    if end and _PLAIN.fullmatch(inside):
+        for name, value in reversed(_PLAIN_ATTRIBUTE.findall(inside)):
+            found[name] = unescape(value) if "&" in value else value
+        return found
     match = _ATTRIBUTE.match(piece)
     while match is not None:
         value = match[2] or match[3] or match[4] or ""
@@ -114,7 +124,7 @@ def _file_of_anchor(filename: str, piece: str, base: str, index: str) -> File:
     metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
     return File(
         filename=filename,
-        url=urljoin(base, href),
+        url=href if href.startswith(_ABSOLUTE) else urljoin(base, href),
         index=index,
         hashes=_hash(fragment),
         requires_python=attributes.get("data-requires-python") or None,
@@ -126,6 +136,9 @@ def _file_of_anchor(filename: str, piece: str, base: str, index: str) -> File:
 
 def _hash(text: str) -> dict[str, str]:
     """`sha256=…` as a mapping; among several, as in a fragment, each one that is a hash."""
+    usual = _SHA256.fullmatch(text)
+    if usual is not None:
+        return {"sha256": usual[1]}
     pairs = (part.partition("=") for part in text.split("&"))
     return {name.lower(): digest.lower() for name, _, digest in pairs if _is_hexadecimal(digest) and name != "size"}
 

@@ -26,6 +26,9 @@ from bootstrap.resolver.resolution import Direct, Pin, Resolution, Target
 
 __all__ = ["as_locked", "is_folder", "locked_address", "marker_text", "moment", "stable_markers", "stamp"]
 
+# Files by identity and requires-python: many resolutions hold the same few files, and the lock keeps them alive.
+Known = dict[tuple[int, "str | None"], File]
+
 STABLE_MARKERS = (
     "implementation_name",
     "os_name",
@@ -38,8 +41,9 @@ STABLE_MARKERS = (
 
 def as_locked(lock: Lock, root: Path) -> Lock:
     """The lock as reading it back gives it; paths that are not absolute are taken from `root`."""
+    known: Known = {}
     resolutions = sorted(
-        (_resolution(each, root) for each in lock.resolutions),
+        (_resolution(each, root, known) for each in lock.resolutions),
         key=lambda each: (each.offer, python_key(each.target.python), each.target.platform),
     )
     return replace(
@@ -55,6 +59,8 @@ def as_locked(lock: Lock, root: Path) -> Lock:
 
 def locked_address(url: str) -> str:
     """The address without credentials. Over ssh the user's name is part of the address and stays."""
+    if "@" not in url:
+        return url
     parts = urlsplit(url)
     if not parts.scheme.endswith("ssh") or "@" not in parts.netloc:
         return without_credentials(url)
@@ -104,28 +110,28 @@ def stable_markers(markers: Mapping[str, str]) -> dict[str, str]:
     return {key: markers[key] for key in STABLE_MARKERS if key in markers}
 
 
-def _resolution(resolution: Resolution, root: Path) -> Resolution:
+def _resolution(resolution: Resolution, root: Path, known: Known) -> Resolution:
     target = resolution.target
     minor = target.python_minor
     markers = {**stable_markers(target.markers), "python_version": minor}
     return Resolution(
         offer=resolution.offer,
         target=Target(python=minor, platform=target.platform, markers=markers, tags=()),
-        pins=tuple(sorted((_pin(each, root) for each in resolution.pins), key=lambda pin: pin.name)),
+        pins=tuple(sorted((_pin(each, root, known) for each in resolution.pins), key=lambda pin: pin.name)),
     )
 
 
-def _pin(pin: Pin, root: Path) -> Pin:
+def _pin(pin: Pin, root: Path, known: Known) -> Pin:
     return replace(
         pin,
-        files=() if pin.direct else _files(pin),
+        files=() if pin.direct else _files(pin, known),
         direct=pin.direct and _direct(pin.direct, root),
         requires=tuple(sorted(set(pin.requires))),
         wanted_by=pin.wanted_by or frozenset({""}),
     )
 
 
-def _files(pin: Pin) -> tuple[File, ...]:
+def _files(pin: Pin, known: Known) -> tuple[File, ...]:
     """The wheels by name, then the one source distribution, all from the index of the best file."""
     here = {each.filename: each for each in reversed(pin.files) if each.index == pin.index}
     wheels = sorted((each for each in here.values() if each.is_wheel), key=lambda each: each.filename)
@@ -135,7 +141,10 @@ def _files(pin: Pin) -> tuple[File, ...]:
     )
     kept = (*wheels, *sdists[:1])
     requires = _one({each.requires_python for each in kept})
-    return tuple(_file(each, requires) for each in kept)
+    for each in kept:
+        if (id(each), requires) not in known:
+            known[id(each), requires] = _file(each, requires)
+    return tuple(known[id(each), requires] for each in kept)
 
 
 def _is_sdist_of(file: File, pin: Pin) -> bool:

@@ -11,7 +11,7 @@ and a local version sorts after its public one: `==2.5.1` admits 2.5.1 and 2.5.1
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NamedTuple
@@ -129,11 +129,11 @@ def candidates_of(listing: Listing, fitness: Fitness, policy: Policy) -> Candida
     left_out: list[Version] = []
     prereleases = yanked = 0
     for version in sorted(listing.versions):
-        files = listing.versions[version]
-        if not judge.any_usable(files, yanked=False):
-            if not judge.any_usable(files, yanked=True):
-                left_out.append(version)
-                continue
+        yank = judge.least_yanked(listing.matching(version, judge.may_be_usable))
+        if yank is None:
+            left_out.append(version)
+            continue
+        if yank:
             yanked |= bit(len(taken))
         if version.is_prerelease and not policy.prereleases:
             prereleases |= bit(len(taken))
@@ -166,8 +166,22 @@ class _Judge:
         object.__setattr__(self, "wheels", self.policy.wheels_allowed(self.name))
         object.__setattr__(self, "sources", self.policy.sources_allowed(self.name))
 
-    def any_usable(self, files: Sequence[File], *, yanked: bool) -> bool:
-        return any((file.yanked is not None) is yanked and self.verdict(file) is _USABLE for file in files)
+    def may_be_usable(self, filename: str) -> bool:
+        """What the name alone tells: most files of a page are out without a look at the rest."""
+        ending = ending_of(filename)
+        if ending is None:
+            return self.sources and is_sdist(filename)
+        return self.wheels and self.fitness.rank(ending) is not None
+
+    def least_yanked(self, files: Iterable[File]) -> bool | None:
+        """False if there is a usable file that is not yanked, True if there are only yanked ones, None if none."""
+        found = None
+        for file in files:
+            if self.verdict(file) is _USABLE:
+                if file.yanked is None:
+                    return False
+                found = True
+        return found
 
     def verdict(self, file: File) -> _Verdict:
         ending = ending_of(file.filename)

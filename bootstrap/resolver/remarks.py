@@ -16,6 +16,7 @@ from bootstrap.resolver.versions import describe, newest
 __all__ = ["remark_on"]
 
 SHOWN_REASONS = 3
+SHOWN_VERSIONS = 6
 
 
 def remark_on(fact: Fact, facts: Facts) -> str:
@@ -65,5 +66,7 @@ def _offered(candidates: Candidates) -> str:
     verb = "have" if len(candidates.indexes) > 1 else "has"
     if not candidates.versions:
         return f"{where} {verb} no {'other ' if candidates.left_out else ''}{candidates.name}"
-    first, last = candidates.versions[0], candidates.versions[-1]
-    return f"{where} {verb} {f'{first} to {last}' if first != last else first}"
+    texts = [str(version) for version in candidates.versions]
+    if len(texts) > SHOWN_VERSIONS:
+        return f"{where} {verb} only others, {texts[0]} to {texts[-1]}"
+    return f"{where} {verb} only {' and '.join(filter(None, (', '.join(texts[:-1]), texts[-1])))}"

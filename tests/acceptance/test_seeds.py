@@ -61,14 +61,8 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
-    """The replica, with the real setuptools as its newest, because one of the projects has to be built with it."""
-    folder = tmp_path_factory.mktemp("setuptools")
-    pip = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--dest", str(folder), "setuptools<82"]
-    subprocess.run(pip, check=True)
-    (wheel,) = folder.iterdir()
+def replica() -> Iterator[Replica]:
     with Replica() as running:
-        running.add_file("default", "setuptools", wheel.name.split("-")[1], wheel.name, wheel.read_bytes())
         yield running
 
 

@@ -59,7 +59,13 @@ def test_prefers_a_final_release(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("request_", "version"),
-    [("3.98", "3.98.3"), ("3.98.3", "3.98.3"), ("python3.98", "3.98.3"), ("cpython3.98", "3.98.3"), (">=3.98", "3.99.0")],
+    [
+        ("3.98", "3.98.3"),
+        ("3.98.3", "3.98.3"),
+        ("python3.98", "3.98.3"),
+        ("cpython3.98", "3.98.3"),
+        (">=3.98", "3.99.0"),
+    ],
 )
 def test_finds_what_was_asked_for(tmp_path: Path, request_: str, version: str) -> None:
     pretend(tmp_path / "bin/python3.98", "3.98.3")

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from bootstrap.environment.virtual import create
 RUNNING = describe(Path(sys.executable))
 
 
-def say(command: list[object]) -> str:
+def say(command: Sequence[str | Path]) -> str:
     environ = {key: value for key, value in os.environ.items() if not key.startswith("VIRTUAL_ENV")}
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=environ).stdout.strip()  # type: ignore[arg-type]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environ).stdout.strip()
 
 
 def settings(folder: Path) -> dict[str, str]:
@@ -84,7 +85,7 @@ def test_a_persons_own_virtualenv_settings_have_no_say(tmp_path: Path) -> None:
         "create(Path(sys.argv[1]), describe(Path(sys.executable)), Path(sys.argv[1]))"
     )
     environ = {**os.environ, "VIRTUALENV_SYSTEM_SITE_PACKAGES": "1", "VIRTUALENV_PROMPT": "mine"}
-    command = [sys.executable, "-c", script, tmp_path / "env"]
+    command = [sys.executable, "-c", script, str(tmp_path / "env")]
     subprocess.run(command, check=True, env=environ, cwd=Path(__file__).parents[2])
     assert settings(tmp_path / "env")["include-system-site-packages"] == "false"
     assert "mine" not in (tmp_path / "env/bin/activate").read_text()

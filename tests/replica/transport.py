@@ -93,7 +93,7 @@ class Server(ThreadingHTTPServer):
         self.stopping = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
         self._open: set[socket.socket] = set()
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def start(self) -> None:
         self._thread.start()

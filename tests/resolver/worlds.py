@@ -78,7 +78,9 @@ class World:
         address = index or DEFAULT
         releases = self.indexes[address].get(name, {})
         versions = {
-            Version(version): tuple(file_of(name, version, release_of(release), tag, address) for tag in release_of(release).files)
+            Version(version): tuple(
+                file_of(name, version, release_of(release), tag, address) for tag in release_of(release).files
+            )
             for version, release in releases.items()
         }
         return Listing(name, dict(sorted(versions.items(), reverse=True)), (address,))

@@ -112,6 +112,10 @@ def encrypted(archive: Path) -> None:
     archive.write_bytes(content)
 
 
+def naked(archive: Path) -> None:
+    write_wheel(archive, {"tool.py": b""}, record="RECORD")
+
+
 HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "not a zip": (raw(b"<html>404</html>"), "not a zip archive"),
     "empty file": (raw(b""), "not a zip archive"),
@@ -132,10 +136,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "file and folder": (with_member("tool.py/inner.py"), "both a file and a folder"),
     "encrypted": (encrypted, "is encrypted"),
     "decompression bomb": (bomb, "more than any real wheel"),
-    "no dist-info": (
-        lambda archive: write_wheel(archive, {"tool.py": b""}, record="RECORD") and None,
-        "no dist-info folders",
-    ),
+    "no dist-info": (naked, "no dist-info folders"),
     "two dist-infos": (with_member("other-2.0.dist-info/METADATA"), "2 dist-info folders"),
     "no METADATA": (without(f"{INFORMATION}/METADATA"), "METADATA is missing"),
     "no WHEEL": (without(f"{INFORMATION}/WHEEL"), "WHEEL is missing"),
