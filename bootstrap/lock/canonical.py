@@ -8,6 +8,7 @@ files is a matter of the target's tags; a lock sorts them, and `bootstrap.lock.s
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -25,6 +26,8 @@ from bootstrap.lock.model import Lock, python_key
 from bootstrap.resolver.resolution import Direct, Pin, Resolution, Target
 
 __all__ = ["as_locked", "is_folder", "locked_address", "marker_text", "moment", "stable_markers", "stamp"]
+
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?")
 
 # Files by identity and requires-python: many resolutions hold the same few files, and the lock keeps them alive.
 Known = dict[tuple[int, "str | None"], File]
@@ -87,16 +90,16 @@ def marker_text(marker: Marker | str) -> str:
 
 def moment(text: str | None) -> datetime | None:
     """An upload time (PEP 700) in UTC; None if there is none or it cannot be read."""
-    if not text:
+    parts = MOMENT.fullmatch((text or "").strip())
+    if parts is None:
         return None
-    seconds, dot, rest = text.strip().removesuffix("Z").removesuffix("z").partition(".")
-    # Python 3.10 reads neither "Z" nor any number of digits but three and six.
-    fraction = f".{rest[:6]:0<6}" if dot and rest.isdigit() else dot + rest
+    seconds, fraction, zone = parts.groups(default="")
     try:
-        value = datetime.fromisoformat(seconds + fraction)
+        # Python 3.10 reads neither "Z" nor any number of digits but three and six.
+        value = datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}{zone.upper().replace('Z', '+00:00') or '+00:00'}")
     except ValueError:
         return None
-    return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+    return value.astimezone(timezone.utc)
 
 
 def stamp(uploaded: datetime) -> str:

@@ -23,7 +23,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Literal, Protocol
 
-from bootstrap.errors import HashMismatchError, UnreachableError
+from bootstrap.errors import CannotWriteError, HashMismatchError, UnreachableError
 from bootstrap.wheels.disk import writing
 from bootstrap.wheels.store import Store, StoredWheel
 
@@ -147,6 +147,10 @@ def _fetch_missing(missing: Mapping[str, Download], errand: _Errand, workers: in
                 pool.shutdown(cancel_futures=True)
     failures = [error for each in done if (error := each.exception()) and not isinstance(error, _StoppedError)]
     if failures:
+        if isinstance(failures[0], CannotWriteError):
+            # What has arrived would be of use another time, but on a full disk it is in everybody's way.
+            for each in biggest_first:
+                _discard(_part_of(each, errand.store))
         raise failures[0]
     return {each.url: future.result() for future, each in running.items()}
 
@@ -167,6 +171,12 @@ def _fetch_one(download: Download, errand: _Errand) -> StoredWheel:
             _discard(part)
             errand.say("stored", download)
         return found
+
+
+def _part_of(download: Download, store: Store) -> Path:
+    """Where an archive gathers: under its hash, or under a name of its own that nobody will come back to."""
+    keep = download.sha256 is not None and fcntl is not None
+    return store.incoming / f"{str(download.sha256).lower() if keep else secrets.token_hex(16)}.part"
 
 
 @contextlib.contextmanager

@@ -107,7 +107,7 @@ def test_a_wheel_with_a_wrong_hash(workplace: Workplace) -> None:
 
 def test_no_version_fits_and_the_proof_names_the_culprit(workplace: Workplace) -> None:
     workplace.write(minimal("torchvision==0.20.1", "torch>=2.6"))
-    said = assert_refused(workplace, code=1, says=("torchvision 0.20.1 needs torch 2.5.1", "To go on"))
+    said = assert_refused(workplace, code=1, says=("torchvision 0.20.1+cpu needs torch 2.5.1", "To go on"))
     assert "torch>=2.6" in said.splitlines()[-1]
 
 

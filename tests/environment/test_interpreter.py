@@ -13,12 +13,16 @@ from packaging.tags import sys_tags
 from bootstrap.environment.interpreter import UnusableError, _libc, _platform, describe, target
 
 
+def is_binary(path: Path) -> bool:
+    return path.is_file() and path.read_bytes()[:2] != b"#!"
+
+
 def other_pythons() -> list[Path]:
-    """Pythons on this machine that are not the running one and have not its version."""
+    """Pythons on this machine of another version than the running one; not the scripts that some put in front."""
     folders = [Path(each) for each in os.environ.get("PATH", "").split(os.pathsep) if each]
     folders += (Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions").glob("*/bin")
     names = [f"python3.{minor}" for minor in range(10, 16) if minor != sys.version_info.minor]
-    return [path for folder in folders for name in names if (path := folder / name).is_file()]
+    return [folder / name for folder in folders for name in names if is_binary(folder / name)]
 
 
 @pytest.fixture
