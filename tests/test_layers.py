@@ -30,7 +30,6 @@ LAYERS = (
     "bootstrap.console",
     "bootstrap.options",
     "bootstrap.cli",
-    
     "bootstrap.checkout",
     "bootstrap.__main__",
 )

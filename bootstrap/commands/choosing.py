@@ -70,7 +70,7 @@ def select_offer(
     check_conflicts(project, extras, groups)
     offered = offers(project, markers, is_family, variant_of_index)
     python = markers["python_version"]
-    candidates = _candidates(project, asked, offered, extras | groups, markers, indexes)
+    candidates = _candidates(project, asked, offered, extras | groups, markers=markers, indexes=indexes)
     specifiers = {each.name: _torch(project, each) for each in candidates or offered}
     if candidates is not None and len(candidates) == 1:
         choice = _as_asked(candidates[0], offered, machine, python, specifiers)
@@ -121,6 +121,7 @@ def _candidates(
     asked: Asked,
     offered: tuple[Offer, ...],
     selected: frozenset[str],
+    *,
     markers: Mapping[str, str],
     indexes: Iterable[Index],
 ) -> tuple[Offer, ...] | None:

@@ -42,13 +42,17 @@ def gather() -> dict[str, Any]:
 
 
 def _base_executable() -> str:
-    """The interpreter outside any virtual environment."""
-    base = getattr(sys, "_base_executable", None) or sys.executable
-    if os.path.exists(base):  # noqa: PTH110 - pathlib is slow to import
-        return str(base)
-    name = "python.exe" if os.name == "nt" else f"bin/python{sys.version_info[0]}.{sys.version_info[1]}"
-    inside = os.path.join(sys.base_prefix, name)  # noqa: PTH118
-    return inside if os.path.exists(inside) else sys.executable  # noqa: PTH110
+    """The interpreter outside any virtual environment. Python knows it since 3.11; before, it has to be looked for."""
+    given = getattr(sys, "_base_executable", None) or sys.executable
+    exists = os.path.exists  # pathlib is slow to import
+    folder = os.path.dirname(given)  # noqa: PTH120
+    marks = (os.path.join(each, "pyvenv.cfg") for each in (folder, os.path.dirname(folder)))  # noqa: PTH118, PTH120
+    if exists(given) and not any(map(exists, marks)):
+        return str(given)
+    minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    names = ("python.exe",) if os.name == "nt" else (f"bin/{minor}{sys.abiflags}", f"bin/{minor}", "bin/python3")
+    places = [os.path.join(sys.base_prefix, name) for name in names]  # noqa: PTH118
+    return next(filter(exists, places), str(given))
 
 
 def _scheme() -> dict[str, str]:

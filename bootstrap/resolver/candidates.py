@@ -11,6 +11,7 @@ and a local version sorts after its public one: `==2.5.1` admits 2.5.1 and 2.5.1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -74,7 +75,7 @@ class Candidates:
     direct: Direct | None = None
     listed: Mapping[Version, tuple[File, ...]] = field(default_factory=dict)
     judge: _Judge | None = None
-    # By identity: equal specifiers are worked out twice, which is cheaper than hashing them. Kept, so that none is reused.
+    # By identity: equal specifiers are worked out twice, which is cheaper than hashing them. They are kept alive here.
     _fits: dict[int, tuple[SpecifierSet, int]] = field(default_factory=dict)
     _files: dict[int, tuple[File, ...]] = field(default_factory=dict)
 
@@ -250,8 +251,12 @@ class _Judge:
 
 
 def _some(names: set[str], limit: int = 4) -> str:
-    shown = sorted(names, key=lambda name: [(part.isdigit(), part.zfill(9)) for part in name.split("_")])[:limit]
+    shown = sorted(names, key=_numbers_by_size)[:limit]
     return ", ".join(shown) + (", …" if len(names) > limit else "")
+
+
+def _numbers_by_size(name: str) -> list[tuple[int, str]]:
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _moment(text: str) -> datetime:

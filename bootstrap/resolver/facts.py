@@ -48,6 +48,7 @@ class Facts:
     report: Report
     asked: dict[str, int] = field(default_factory=dict)
     granted: dict[str, int] = field(default_factory=dict)
+    revoked: dict[str, int] = field(default_factory=dict)
     specifiers: dict[tuple[str, str], SpecifierSet] = field(default_factory=dict)
     foreign: dict[str, str] = field(default_factory=dict)
     refused: set[tuple[str, str]] = field(default_factory=set)
@@ -154,8 +155,7 @@ class Facts:
         for extra in ("", *sorted(canonicalize_name(each) for each in requirement.extras)):
             needed = f"{name}[{extra}]" if extra else name
             self.specifiers[needed, words] = specifier
-            if needed != package:
-                yield Fact(package, versions, needed, allowed, words, asked)
+            yield Fact(package, versions, needed, allowed, words, asked)
 
     # Wary candidates -----------------------------------------------------------------------------
 
@@ -176,9 +176,27 @@ class Facts:
         """Let everybody have the wary candidates that somebody asked for; False where everybody has them already."""
         before = dict(self.granted)
         for name, mask in self.asked.items():
-            if mask:
-                self.granted[name] = self.granted.get(name, 0) | mask
+            new = mask & ~self.revoked.get(name, 0)
+            if new:
+                self.granted[name] = self.granted.get(name, 0) | new
         return self.granted != before
+
+    def revoke_unasked(self, selection: Mapping[str, int], wanted: Iterable[Requirement]) -> bool:
+        """Take back grants that were used although nobody who was chosen asks for them; False if there are none."""
+        asked: dict[str, int] = {}
+        for requirement in wanted:
+            name = canonicalize_name(requirement.name)
+            asked[name] = asked.get(name, 0) | self.supply.candidates(name).asked_for(requirement.specifier)
+        unasked = {
+            name: bit(selection[name])
+            for name, mask in self.granted.items()
+            if name in selection
+            and mask & bit(selection[name]) & ~asked.get(name, 0) & ~self.eager(self.supply.candidates(name))
+        }
+        for name, mask in unasked.items():
+            self.revoked[name] = self.revoked.get(name, 0) | mask
+            self.granted[name] &= ~mask
+        return bool(unasked)
 
     # Addresses ---------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from bootstrap.resolver.facts import Facts, split_package
 from bootstrap.resolver.resolution import Pin
 
-__all__ = ["edges_of", "pins_of"]
+__all__ = ["all_requirements", "edges_of", "pins_of"]
 
 
 def edges_of(facts: Facts, selection: Mapping[str, int]) -> Mapping[str, tuple[Requirement, ...]]:
@@ -20,6 +20,15 @@ def edges_of(facts: Facts, selection: Mapping[str, int]) -> Mapping[str, tuple[R
         name, extra = split_package(package)
         edges[package] = tuple(facts.overridden(facts.supply.requirements(name, index, extra)))
     return edges
+
+
+def all_requirements(facts: Facts, selection: Mapping[str, int]) -> tuple[Requirement, ...]:
+    """Every requirement that is in force in this resolution, the project's own included."""
+    own = (requirement for label in facts.request.roots for requirement in facts.root_requirements(label))
+    return (
+        *own,
+        *(requirement for requirements in edges_of(facts, selection).values() for requirement in requirements),
+    )
 
 
 def pins_of(facts: Facts, selection: Mapping[str, int]) -> tuple[Pin, ...]:

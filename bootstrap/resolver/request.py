@@ -29,9 +29,10 @@ class Request:
 
     `roots` holds the project's requirements by where they were made: "", "extra:NAME", "group:NAME". `index_for` says
     which index alone answers for a package (explicit sources, and the torch family's variant index), or None for the
-    ordinary ones. `variant` restricts what find-links may add to such an index; `in_family` names packages for which it
-    counts although the ordinary indexes answer for them (the variant `default`). `direct` replaces indexes for the names in it. `constraints` narrow and `overrides` replace
-    requirements, neither asks for a package. `preferences` are versions to try first (those of a lock).
+    ordinary ones. `variant` restricts what find-links may add to such an index; `in_family` names packages for which
+    it counts although the ordinary indexes answer for them (the variant `default`). `direct` replaces indexes for the
+    names in it. `constraints` narrow and `overrides` replace requirements, neither asks for a package. `preferences`
+    are versions to try first (those of a lock).
     """
 
     target: Target

@@ -10,7 +10,7 @@ from bootstrap.index.metadata import Metadata
 from bootstrap.resolver.catalogue import Catalogue
 from bootstrap.resolver.clauses import ROOT, Clause, Domain, Unsatisfiable
 from bootstrap.resolver.facts import Facts, SourceChanged, split_package
-from bootstrap.resolver.graph import edges_of, pins_of
+from bootstrap.resolver.graph import all_requirements, pins_of
 from bootstrap.resolver.necessity import packages_of
 from bootstrap.resolver.proof import Shelf, tell
 from bootstrap.resolver.remarks import remark_on
@@ -53,6 +53,7 @@ def resolve(
 
 def _settled(facts: Facts) -> Selection:
     """Search until nothing that was learned on the way changes the question."""
+    proof: tuple[str, ...] = ()
     while True:
         try:
             selection = _search(facts)
@@ -63,11 +64,22 @@ def _settled(facts: Facts) -> Selection:
             if facts.grant_more():
                 facts.report(Event("again", "", "pre-releases or yanked versions that are asked for are let in"))
                 continue
-            raise NoSolutionError(_proof(contradiction.clause, facts)) from None
-        unasked = {name for name in facts.foreign if name in selection} - _asked_from_addresses(facts, selection)
-        if not unasked:
+            proof = proof or _proof(contradiction.clause, facts)
+            if not facts.foreign:
+                raise NoSolutionError(proof) from None
+            facts.refuse(tuple(facts.foreign))
+            continue
+        if not _take_back(facts, selection):
             return selection
-        facts.refuse(unasked)
+
+
+def _take_back(facts: Facts, selection: Selection) -> bool:
+    """Withdraw what was let in for versions that were not chosen in the end. True if there was any."""
+    wanted = all_requirements(facts, selection)
+    addressed = {requirement.name for requirement in wanted if requirement.url is not None}
+    unasked = [name for name in facts.foreign if name in selection and name not in addressed]
+    facts.refuse(unasked)
+    return facts.revoke_unasked(selection, wanted) or bool(unasked)
 
 
 def _search(facts: Facts) -> Selection:
@@ -79,15 +91,6 @@ def _search(facts: Facts) -> Selection:
     except StopIteration as end:
         found: Selection = end.value
         return found
-
-
-def _asked_from_addresses(facts: Facts, selection: Selection) -> set[str]:
-    return {
-        requirement.name
-        for requirements in edges_of(facts, selection).values()
-        for requirement in requirements
-        if requirement.url is not None
-    }
 
 
 def _proof(clause: Clause, facts: Facts) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ def test_one_run_gives_the_one_right_build_and_a_second_changes_nothing(
 @on("order", list(itertools.permutations(("cpu", "cu128", "pypi"))), ids="-".join)
 def test_after_every_switch_the_installed_torch_is_the_locked_file(case: Case, order: tuple[str, ...]) -> None:
     local = {"cpu": "cpu", "cu128": "cu128", "pypi": None}
-    files = {}
+    files: dict[str, tuple[str, str, str]] = {}
     for extra in (*order, order[0], order[2]):
         outcome = case.sync("--extra", extra)
         assert_one_build(case, local[extra], outcome)

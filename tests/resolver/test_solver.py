@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 
-from bootstrap.resolver.clauses import ROOT, Clause, Domain, Fact, Need, Unsatisfiable
+from bootstrap.resolver.clauses import ROOT, Answer, Clause, Domain, Fact, Need, Unsatisfiable
 from bootstrap.resolver.solver import solve
 from bootstrap.resolver.versions import bit, everything
 from tests.resolver.graphs import Graph, random_graph
 
 WORLDS = 1500
+Facts = Mapping[str, Sequence[Sequence[Fact]]]
 
 
 def needs(package: str, index: int, other: str, *allowed: int) -> Fact:
@@ -21,6 +22,18 @@ def needs(package: str, index: int, other: str, *allowed: int) -> Fact:
 
 def wants(other: str, *allowed: int) -> Fact:
     return needs(ROOT, 0, other, *allowed)
+
+
+def dialogue(roots: Sequence[Fact], answer: Callable[[Need], Answer]) -> Mapping[str, int]:
+    """Everything that the solver asks, answered."""
+    search = solve(roots)
+    try:
+        need = next(search)
+        while True:
+            need = search.send(answer(need))
+    except StopIteration as end:
+        found: Mapping[str, int] = end.value
+        return found
 
 
 def solution_or_none(graph: Graph) -> Mapping[str, int] | None:
@@ -51,17 +64,17 @@ def test_takes_the_newest_version_where_nothing_objects() -> None:
 
 
 def test_goes_back_to_an_older_version_when_the_newest_does_not_fit() -> None:
-    facts = {"a": [[needs("a", 0, "c", 0)], [needs("a", 1, "c", 1)]], "b": [[needs("b", 0, "c", 0)]], "c": [[], []]}
+    facts: Facts = {"a": [[needs("a", 0, "c", 0)], [needs("a", 1, "c", 1)]], "b": [[needs("b", 0, "c", 0)]], "c": [[], []]}
     assert Graph(facts, [wants("a", 0, 1), wants("b", 0)]).solve() == {"a": 0, "b": 0, "c": 0}
 
 
 def test_packages_that_need_each_other_are_solved() -> None:
-    facts = {"a": [[needs("a", 0, "b", 0, 1)]], "b": [[needs("b", 0, "a", 0)], [needs("b", 1, "a", 0)]]}
+    facts: Facts = {"a": [[needs("a", 0, "b", 0, 1)]], "b": [[needs("b", 0, "a", 0)], [needs("b", 1, "a", 0)]]}
     assert Graph(facts, [wants("a", 0)]).solve() == {"a": 0, "b": 1}
 
 
 def test_a_version_that_needs_another_version_of_itself_is_refused() -> None:
-    facts = {"a": [[], [needs("a", 1, "a", 0)]]}
+    facts: Facts = {"a": [[], [needs("a", 1, "a", 0)]]}
     assert Graph(facts, [wants("a", 0, 1)]).solve() == {"a": 0}
 
 
@@ -73,7 +86,7 @@ def test_a_package_nobody_needs_is_not_selected() -> None:
 
 def test_a_twin_shares_its_version_without_being_asked_version_by_version() -> None:
     count = 400
-    facts = {"a": [[] for _ in range(count)], "a[x]": [[] for _ in range(count)]}
+    facts: Facts = {"a": [[] for _ in range(count)], "a[x]": [[] for _ in range(count)]}
     graph = Graph(facts, [wants("a", *range(7)), wants("a[x]", *range(count))], {"a[x]": "a"})
     assert graph.solve() == {"a": 6, "a[x]": 6}
     assert len([need for need in graph.questions if need.index is not None]) == 2
@@ -88,12 +101,8 @@ def test_no_question_is_asked_twice() -> None:
 
 def test_first_versions_are_tried_first_and_last_ones_last() -> None:
     answers = {"a": Domain(3, first=bit(0)), "b": Domain(3, last=bit(2)), "c": Domain(2, last=bit(0) | bit(1))}
-    search = solve([Fact(ROOT, bit(0), name, everything(domain.count) & ~1) for name, domain in answers.items()])
-    need = next(search)
-    with pytest.raises(StopIteration) as end:
-        while True:
-            need = search.send(answers[need.package] if need.index is None else ())
-    assert end.value.value == {"a": 0, "b": 1, "c": 1}
+    roots = [Fact(ROOT, bit(0), name, everything(domain.count) & ~1) for name, domain in answers.items()]
+    assert dialogue(roots, lambda need: answers[need.package] if need.index is None else ()) == {"a": 0, "b": 1, "c": 1}
 
 
 def test_facts_of_a_domain_hold_whoever_asks() -> None:
@@ -104,7 +113,7 @@ def test_facts_of_a_domain_hold_whoever_asks() -> None:
 
 
 def test_alike_versions_share_one_clause() -> None:
-    facts = {"a": [[needs("a", index, "b", 0)] for index in range(50)], "b": [[], []]}
+    facts: Facts = {"a": [[needs("a", index, "b", 0)] for index in range(50)], "b": [[], []]}
     with pytest.raises(Unsatisfiable) as failure:
         Graph(facts, [wants("a", *range(50)), wants("b", 1)]).solve()
     widest = max(leaf.fact.versions.bit_count() for leaf in leaves(failure.value.clause) if leaf.fact is not None)
@@ -121,20 +130,22 @@ def leaves(clause: Clause) -> Iterator[Clause]:
 
 def test_a_fact_about_many_versions_refuses_them_all_at_once() -> None:
     every = everything(3000) & ~1
-    search = solve([Fact(ROOT, bit(0), "a", every), Fact(ROOT, bit(0), "b", bit(1))])
     questions = []
-    need = next(search)
+
+    def answer(need: Need) -> Answer:
+        questions.append(need)
+        if need.index is None:
+            return Domain(3000) if need.package == "a" else Domain(2)
+        return (Fact("a", every, "b", bit(0)),)
+
     with pytest.raises(Unsatisfiable):
-        while True:
-            questions.append(need)
-            domain = Domain(3000) if need.package == "a" else Domain(2)
-            need = search.send(domain if need.index is None else (Fact("a", every, "b", bit(0)),))
+        dialogue([Fact(ROOT, bit(0), "a", every), Fact(ROOT, bit(0), "b", bit(1))], answer)
     assert len([need for need in questions if need.index is not None]) <= 2
 
 
 def test_a_deep_and_wide_graph_needs_one_question_per_package() -> None:
     size, count = 300, 1000
-    facts = {
+    facts: Facts = {
         f"p{number}": [
             [
                 needs(f"p{number}", index, f"p{other}", *range(index, count))

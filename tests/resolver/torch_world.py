@@ -1,4 +1,4 @@
-"""The torch family as its indexes had it in 2024 and 2025: real requirements, reduced to what takes part in conflicts."""
+"""The torch family as its indexes had it in 2024 and 2025: real requirements, reduced to what can conflict."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FAMILY: Packages = {
 }
 
 OTHERS: Packages = {
-    "nvidia-cublas-cu12": {version: () for version in dict.fromkeys(CUBLAS_OF.values())},
+    "nvidia-cublas-cu12": dict.fromkeys(dict.fromkeys(CUBLAS_OF.values()), ()),
     "sympy": {"1.13.1": (), "1.13.3": (), "1.14.0": ()},
     "numpy": {
         "1.26.4": (),

@@ -70,11 +70,12 @@ class World:
 
     indexes: Mapping[str, Packages]
     pages: list[str] = field(default_factory=list)
+    variants: dict[str, str | None] = field(default_factory=dict)
     metadata_read: list[str] = field(default_factory=list)
 
     def listing(self, name: str, index: str | None = None, variant: str | None = None) -> Listing:
-        del variant
         self.pages.append(name)
+        self.variants[name] = variant
         address = index or DEFAULT
         releases = self.indexes[address].get(name, {})
         versions = {
