@@ -60,10 +60,10 @@ def _asked(parsed: argparse.Namespace, options: Sequence[str]) -> Asked:
 
 def _probe(parsed: argparse.Namespace, _: Asked, __: Sequence[str], console: Console) -> int:
     from bootstrap.commands.looking import machine_lines  # noqa: PLC0415 - each command loads what it needs, no more
-    from bootstrap.commands.session import read_machine_here  # noqa: PLC0415
+    from bootstrap.commands.machine import this_machine  # noqa: PLC0415
     from probes import LocalHost, probe  # noqa: PLC0415
 
-    machine = probe(LocalHost(parsed.sysroot)) if parsed.sysroot else read_machine_here()
+    machine = probe(LocalHost(parsed.sysroot)) if parsed.sysroot else this_machine()
     if parsed.json:
         console.json(machine.to_json())
     else:

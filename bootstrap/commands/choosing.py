@@ -10,14 +10,14 @@ from packaging.markers import default_environment
 from packaging.specifiers import SpecifierSet
 
 from bootstrap.commands.asked import Asked
-from bootstrap.commands.session import read_machine_here
-from bootstrap.errors import AccelerationError, ChoiceError, InputError, UsageError
-from bootstrap.project.model import Index, Project
+from bootstrap.commands.machine import recorded_machine, this_machine
+from bootstrap.errors import AccelerationError, ChoiceError, UsageError
+from bootstrap.project.model import Project
 from bootstrap.project.offers import fixed_offer, offers, torch_specifiers
 from bootstrap.project.pyproject import read_project
 from bootstrap.project.selection import check_conflicts, select, select_groups
 from bootstrap.project.sources import activated
-from probes import Machine, MachineFormatError, Unknown, read_machine
+from probes import Machine, Unknown
 from profiles import (
     Choice,
     NoOfferError,
@@ -57,9 +57,11 @@ class Selection:
 
 
 def select_offer(
-    project: Project, asked: Asked, machine: Machine, markers: Mapping[str, str], indexes: Iterable[Index]
+    project: Project, asked: Asked, machine: Machine, markers: Mapping[str, str], addresses: Iterable[str]
 ) -> Selection:
     """Take the offer that was asked for, or the best for the machine.
+
+    `addresses` are those of the indexes that were named for packages in general: one of a variant settles the variant.
 
     Raises UsageError for extras that are unknown or conflict, AccelerationError when a GPU is required and the build
     taken is for the CPU, ChoiceError when no offer can run here.
@@ -70,7 +72,7 @@ def select_offer(
     check_conflicts(project, extras, groups)
     offered = offers(project, markers, is_family, variant_of_index)
     python = markers["python_version"]
-    candidates = _candidates(project, asked, offered, extras | groups, markers=markers, indexes=indexes)
+    candidates = _candidates(project, asked, offered, extras | groups, markers=markers, addresses=addresses)
     specifiers = {each.name: _torch(project, each) for each in candidates or offered}
     if candidates is not None and len(candidates) == 1:
         choice = _as_asked(candidates[0], offered, machine, python, specifiers)
@@ -92,18 +94,11 @@ def choose_for(asked: Asked, machine_file: Path | None, python: str | None) -> C
     Needs no network. The Python is the one asked for, else the one that runs us.
     """
     project = read_project(asked.project)
-    machine = _recorded(machine_file) if machine_file else read_machine_here()
+    machine = recorded_machine(machine_file) if machine_file else this_machine()
     markers = {**{key: str(value) for key, value in default_environment().items()}, **_markers_on(machine)}
     if python is not None:
         markers |= {"python_version": python, "python_full_version": f"{python}.0"}
     return select_offer(project, asked, machine, markers, ()).choice
-
-
-def _recorded(file: Path) -> Machine:
-    try:
-        return read_machine(file)
-    except MachineFormatError as error:
-        raise InputError(file, f"is no machine as `torchstrap probe --json` describes one ({error})") from error
 
 
 def _markers_on(machine: Machine) -> Mapping[str, str]:
@@ -123,7 +118,7 @@ def _candidates(
     selected: frozenset[str],
     *,
     markers: Mapping[str, str],
-    indexes: Iterable[Index],
+    addresses: Iterable[str],
 ) -> tuple[Offer, ...] | None:
     """The offers that the command line leaves to choose from; None means all that the project makes."""
     if asked.variant is not None:
@@ -138,7 +133,7 @@ def _candidates(
     pinned = _pinned_variant(project)
     if pinned is not None:
         return _of_variant(pinned, ())
-    configured = {variant: each.url for each in indexes if (variant := variant_of_index(each.url)) is not None}
+    configured = {variant: each for each in addresses if (variant := variant_of_index(each)) is not None}
     if configured:
         return tuple(Offer(variant, variant, url, "variant") for variant, url in configured.items())
     return automatic_offers()

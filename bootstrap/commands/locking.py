@@ -9,14 +9,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from bootstrap.commands.choosing import Selection, select_offer
+from bootstrap.commands.choosing import Selection
 from bootstrap.commands.session import Session
 from bootstrap.errors import BootstrapError, InputError, UnreachableError
 from bootstrap.lock.digest import inputs_digest
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import read
 from bootstrap.lock.pylock_write import save, write
-from bootstrap.project.indexes import explicit_index, tiers
+from bootstrap.project.indexes import explicit_index
 from bootstrap.project.model import Item, Project, Source
 from bootstrap.project.sources import sources_for
 from bootstrap.resolver.resolution import Direct, Resolution
@@ -92,10 +92,9 @@ class Written:
 
 def lock(session: Session) -> Written:
     """Lock every offer and, unless `--check` or `-o -` says otherwise, write the file."""
-    everywhere = [index for tier in tiers(session.project, session.settings) for index in tier]
-    selection = select_offer(session.project, session.asked, session.machine, session.target.markers, everywhere)
+    selection = session.select()
     locked = lock_all(session, selection)
-    text = write(locked)
+    text = write(locked, session.lock_path.parent)
     is_changed = text != _text_of(session.lock_path)
     if is_changed and not session.asked.check and session.asked.output != "-":
         save(session.lock_path, text)
@@ -107,7 +106,7 @@ def lock(session: Session) -> Written:
 
 def save_lock(session: Session, lock: Lock) -> None:
     """Write the lock where the project keeps it, if its bytes would change."""
-    text = write(lock)
+    text = write(lock, session.lock_path.parent)
     if text != _text_of(session.lock_path):
         save(session.lock_path, text)
 
@@ -152,6 +151,7 @@ def _resolve(session: Session, selection: Selection, offer: Offer, preferences: 
         roots=starts,
         index_for=_index_for(session, sources, offer),
         variant=offer.variant,
+        in_family=is_family,
         direct=_direct(sources),
         constraints=project.constraints,
         overrides=project.overrides,
@@ -243,6 +243,7 @@ def _merged(
         default_groups=project.default_groups,
         resolutions=tuple(sorted((*kept, *new), key=_key)),
         inputs=digest,
+        aliases=project.aliases,
     )
 
 

@@ -18,10 +18,11 @@ from typing import Any
 from bootstrap import toml
 from bootstrap.commands.activity import Activity
 from bootstrap.commands.asked import Asked
+from bootstrap.commands.choosing import Selection, select_offer
+from bootstrap.commands.machine import this_machine
 from bootstrap.commands.workshop import Workshop
 from bootstrap.environment.discovery import find
 from bootstrap.environment.interpreter import Interpreter, target
-from bootstrap.errors import ConfigurationError
 from bootstrap.index.cache import PageCache
 from bootstrap.index.client import Client, NetworkSettings
 from bootstrap.index.lookup import Catalogue
@@ -34,9 +35,9 @@ from bootstrap.project.settings import Settings, read_settings
 from bootstrap.resolver.candidates import Policy
 from bootstrap.resolver.resolution import Target
 from bootstrap.wheels.store import Store
-from probes import Machine, MachineFormatError, probe
+from probes import Machine
 
-__all__ = ["Session", "environment_of", "lock_path_of", "opened", "read_machine_here"]
+__all__ = ["Session", "environment_of", "lock_path_of", "opened"]
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Session:
     def machine(self) -> Machine:
         """The facts of this machine."""
         self.activity.step("Looking at this machine")
-        return read_machine_here()
+        return this_machine()
 
     @cached_property
     def client(self) -> Client:
@@ -125,6 +126,11 @@ class Session:
             only_binary=settings.only_binary,
             exclude_newer=settings.exclude_newer,
         )
+
+    def select(self) -> Selection:
+        """The offer for this machine, or the one that was asked for."""
+        addresses = indexes.named_addresses(self.project, self.settings)
+        return select_offer(self.project, self.asked, self.machine, self.target.markers, addresses)
 
     def warn(self, sentence: str) -> None:
         """Remember something that people should know, once."""
@@ -191,14 +197,6 @@ def lock_path_of(asked: Asked) -> Path:
         return _folder(asked) / "pylock.toml"
     first = asked.requirements[0].absolute()
     return first.parent / f"pylock.{first.name.split('.', maxsplit=1)[0]}.toml"
-
-
-def read_machine_here() -> Machine:
-    """The probe's facts. Raises ConfigurationError for a TORCHSTRAP_MACHINE that is none."""
-    try:
-        return probe()
-    except MachineFormatError as error:
-        raise ConfigurationError(str(error)) from error
 
 
 def _folder(asked: Asked) -> Path:

@@ -23,7 +23,7 @@ from packaging.version import Version
 from bootstrap import __version__, stamp
 from bootstrap.commands.activity import Activity
 from bootstrap.commands.asked import Asked
-from bootstrap.commands.choosing import Selection, select_offer
+from bootstrap.commands.choosing import Selection
 from bootstrap.commands.locking import Locked, lock_for, save_lock
 from bootstrap.commands.outcome import Outcome, Package, difference
 from bootstrap.commands.session import Session, environment_of, opened
@@ -33,7 +33,6 @@ from bootstrap.environment.installed import installed
 from bootstrap.environment.layout import Layout
 from bootstrap.errors import VerificationError
 from bootstrap.lock.selection import select
-from bootstrap.project.indexes import tiers
 from bootstrap.resolver.resolution import Direct, Pin
 from profiles import is_family
 
@@ -46,7 +45,7 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
     """Make the environment what is asked for. Raises BootstrapError; the environment is then as it was."""
     with opened(asked, activity) as session:
         generations.ensure_ours(session.venv)
-        selection = _selection(session)
+        selection = session.select()
         locked = lock_for(session, selection)
         pins = _pins(session, selection, locked)
         for warning in (*selection.choice.warnings, *session.catalogue.warnings):
@@ -61,11 +60,6 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
             save_lock(session, locked.lock)
         _leave_stamp(session, outcome)
         return outcome
-
-
-def _selection(session: Session) -> Selection:
-    everywhere = [index for tier in tiers(session.project, session.settings) for index in tier]
-    return select_offer(session.project, session.asked, session.machine, session.target.markers, everywhere)
 
 
 def _pins(session: Session, selection: Selection, locked: Locked) -> tuple[Pin, ...]:

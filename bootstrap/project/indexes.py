@@ -16,7 +16,7 @@ from bootstrap.project.places import DEFAULT_INDEX
 from bootstrap.project.settings import Settings, default_index
 from bootstrap.project.tables import meant
 
-__all__ = ["default_tier", "explicit_index", "find_links", "named_index", "tiers"]
+__all__ = ["default_tier", "explicit_index", "find_links", "named_addresses", "named_index", "tiers"]
 
 
 def tiers(project: Project, settings: Settings) -> tuple[tuple[Index, ...], ...]:
@@ -33,6 +33,14 @@ def tiers(project: Project, settings: Settings) -> tuple[tuple[Index, ...], ...]
     taken = {index.url for index in last}
     first = {index.url: index for index in reversed((*ours, *theirs)) if index.url not in taken}
     return (*((index,) for index in reversed(first.values())), *((last,) if last else ()))
+
+
+def named_addresses(project: Project, settings: Settings) -> tuple[str, ...]:
+    """Every address that somebody named for packages in general; not the one that is there when nobody does."""
+    ours = (*settings.extra_index_urls, *([settings.index_url] if settings.index_url else []))
+    theirs = (index.url for index in project.indexes if not index.explicit and index.url != DEFAULT_INDEX)
+    pips = (*([settings.pip_index_url] if settings.pip_index_url else []), *settings.pip_extra_index_urls)
+    return tuple(dict.fromkeys((*ours, *theirs, *settings.requirements_index_urls, *pips)))
 
 
 def default_tier(project: Project, settings: Settings) -> tuple[Index, ...]:

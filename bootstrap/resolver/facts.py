@@ -188,14 +188,15 @@ class Facts:
             name = canonicalize_name(requirement.name)
             asked[name] = asked.get(name, 0) | self.supply.candidates(name).asked_for(requirement.specifier)
         unasked = {
-            name: bit(selection[name])
-            for name, mask in self.granted.items()
-            if name in selection
-            and mask & bit(selection[name]) & ~asked.get(name, 0) & ~self.eager(self.supply.candidates(name))
+            package: picked
+            for package, mask in self.granted.items()
+            if package in selection
+            and (picked := bit(selection[package])) & mask & ~asked.get(package, 0)
+            and not picked & self.eager(self.supply.candidates(package))
         }
-        for name, mask in unasked.items():
-            self.revoked[name] = self.revoked.get(name, 0) | mask
-            self.granted[name] &= ~mask
+        for package, mask in unasked.items():
+            self.revoked[package] = self.revoked.get(package, 0) | mask
+            self.granted[package] &= ~mask
         return bool(unasked)
 
     # Addresses ---------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def remark_on(fact: Fact, facts: Facts) -> str:
     reasons = [*_left_out(candidates, specifiers, newer_than)][:SHOWN_REASONS]
     if fact.allowed:
         return " and ".join(reasons)
-    return "; ".join([*reasons, *_unasked(candidates, fact, specifiers), _offered(candidates)])
+    return "; ".join([*reasons, *_unasked(candidates, fact, specifiers), _offered(candidates, facts)])
 
 
 def _left_out(candidates: Candidates, specifiers: SpecifierSet, newer_than: Version | None) -> Iterator[str]:
@@ -59,10 +59,12 @@ def _unasked(candidates: Candidates, fact: Fact, specifiers: SpecifierSet) -> It
             yield f"{candidates.name} {describe(mask, candidates.versions)} {predicate(what, plural=plural)}"
 
 
-def _offered(candidates: Candidates) -> str:
+def _offered(candidates: Candidates, facts: Facts) -> str:
     if candidates.direct is not None:
         return f"{candidates.direct.url} is version {candidates.versions[0]}"
-    where = " and ".join(candidates.indexes) or "the index"
+    where = " and ".join(candidates.indexes) or facts.request.index_for(candidates.name) or "no index"
+    if not candidates.versions and where == "no index":
+        return f"no index that was asked has {candidates.name}"
     verb = "have" if len(candidates.indexes) > 1 else "has"
     if not candidates.versions:
         return f"{where} {verb} no {'other ' if candidates.left_out else ''}{candidates.name}"

@@ -15,7 +15,7 @@ from packaging.pylock import Pylock
 from bootstrap import toml
 from bootstrap.errors import BootstrapError
 from bootstrap.lock.canonical import as_locked
-from bootstrap.lock.markers import environments, grid, marker
+from bootstrap.lock.markers import environments, grid, marker, relevant_roots
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import read, select
 from bootstrap.lock.pylock_write import write
@@ -218,3 +218,9 @@ def test_a_file_for_one_machine_refuses_another(tmp_path: Path) -> None:
     elsewhere: Environment = target(platform="macos_arm64").markers  # type: ignore[assignment]
     with pytest.raises(Exception, match="does not satisfy any of the environments"):
         list(document.select(environment=elsewhere, extras=["cpu"]))
+
+
+def test_says_nothing_of_roots_that_the_offer_excludes() -> None:
+    made = lock(Resolution("cpu", target(), ()), Resolution("cu126", target(), ()), aliases=ALIASES)
+    assert relevant_roots(made, "cpu", {"extra:cu126", "extra:gpu", "extra:dev"}) == {"extra:dev", "extra:all"}
+    assert relevant_roots(made, "cpu", {"extra:cpu", "extra:dev"}) == {""}

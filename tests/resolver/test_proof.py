@@ -214,7 +214,7 @@ MISSING: Packages = {
         (
             "orphan",
             (
-                "1. orphan 1.0 needs nobody-has-this 2 or newer, but https://index.example/simple has no "
+                "1. orphan 1.0 needs nobody-has-this 2 or newer, but no index that was asked has "
                 "nobody-has-this, "
                 "and the project needs orphan, so this cannot be met."
             ),
@@ -230,6 +230,11 @@ MISSING: Packages = {
 )
 def test_a_version_that_is_missing_says_what_there_is_instead(root: str, sentence: str) -> None:
     assert proof_of(World({DEFAULT: MISSING}), request_for(root))[0] == sentence
+
+
+def test_names_the_index_that_alone_was_asked() -> None:
+    request = request_for("torchcodec", index_for=lambda _name: CPU_INDEX)
+    assert proof_of(torch_world(), request)[0] == f"1. The project needs torchcodec, but {CPU_INDEX} has no torchcodec."
 
 
 def test_says_what_was_left_aside_and_why() -> None:

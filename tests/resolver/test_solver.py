@@ -64,7 +64,11 @@ def test_takes_the_newest_version_where_nothing_objects() -> None:
 
 
 def test_goes_back_to_an_older_version_when_the_newest_does_not_fit() -> None:
-    facts: Facts = {"a": [[needs("a", 0, "c", 0)], [needs("a", 1, "c", 1)]], "b": [[needs("b", 0, "c", 0)]], "c": [[], []]}
+    facts: Facts = {
+        "a": [[needs("a", 0, "c", 0)], [needs("a", 1, "c", 1)]],
+        "b": [[needs("b", 0, "c", 0)]],
+        "c": [[], []],
+    }
     assert Graph(facts, [wants("a", 0, 1), wants("b", 0)]).solve() == {"a": 0, "b": 0, "c": 0}
 
 

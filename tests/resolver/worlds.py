@@ -77,7 +77,9 @@ class World:
         self.pages.append(name)
         self.variants[name] = variant
         address = index or DEFAULT
-        releases = self.indexes[address].get(name, {})
+        releases = self.indexes[address].get(name)
+        if releases is None:
+            return Listing(name, {})
         versions = {
             Version(version): tuple(
                 file_of(name, version, release_of(release), tag, address) for tag in release_of(release).files
