@@ -20,7 +20,6 @@ from bootstrap.project.indexes import explicit_index
 from bootstrap.project.model import Item, Project, Source
 from bootstrap.project.sources import sources_for
 from bootstrap.resolver.resolution import Direct, Resolution
-from bootstrap.resolver.resolve import Request, resolve
 from profiles import Offer, is_family
 
 __all__ = ["Locked", "Written", "lock", "lock_all", "lock_for", "save_lock"]
@@ -101,7 +100,7 @@ def lock(session: Session) -> Written:
     names = sorted({each.offer for each in locked.resolutions})
     count = len({(pin.name, pin.version) for each in locked.resolutions for pin in each.pins})
     summary = f"{count} packages for {', '.join(names)}{'' if is_changed else ', unchanged'}"
-    return Written(text, session.lock_path, is_changed, summary, (*session.warnings, *session.catalogue.warnings))
+    return Written(text, session.lock_path, is_changed, summary, session.everything_to_say())
 
 
 def save_lock(session: Session, lock: Lock) -> None:
@@ -139,6 +138,8 @@ def _excluded(project: Project, selection: Selection, offer: Offer) -> frozenset
 
 
 def _resolve(session: Session, selection: Selection, offer: Offer, preferences: Mapping[str, Version]) -> Resolution:
+    from bootstrap.resolver.resolve import Request, resolve  # noqa: PLC0415 - a locked run resolves nothing
+
     project, target = session.project, session.target
     starts = roots(project, selection, offer)
     extras = frozenset(label.removeprefix("extra:") for label in starts if label.startswith("extra:"))

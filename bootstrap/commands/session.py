@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bootstrap import toml
 from bootstrap.commands.activity import Activity
@@ -23,19 +23,20 @@ from bootstrap.commands.machine import this_machine
 from bootstrap.commands.workshop import Workshop
 from bootstrap.environment.discovery import find
 from bootstrap.environment.interpreter import Interpreter, target
-from bootstrap.index.cache import PageCache
-from bootstrap.index.client import Client, NetworkSettings
-from bootstrap.index.lookup import Catalogue
 from bootstrap.project import indexes
 from bootstrap.project.model import Project
 from bootstrap.project.pip_configuration import PipConfiguration, read_pip_configuration
 from bootstrap.project.pyproject import read_project
-from bootstrap.project.requirements_file import Options, read_requirements
 from bootstrap.project.settings import Settings, read_settings
-from bootstrap.resolver.candidates import Policy
 from bootstrap.resolver.resolution import Target
 from bootstrap.wheels.store import Store
 from probes import Machine
+
+if TYPE_CHECKING:
+    from bootstrap.index.client import Client
+    from bootstrap.index.lookup import Catalogue
+    from bootstrap.project.requirements_file import Options
+    from bootstrap.resolver.candidates import Policy
 
 __all__ = ["Session", "environment_of", "lock_path_of", "opened"]
 
@@ -81,6 +82,8 @@ class Session:
     @cached_property
     def client(self) -> Client:
         """The one HTTP client of this run."""
+        from bootstrap.index.client import Client, NetworkSettings  # noqa: PLC0415 - a warm run fetches nothing
+
         settings = self.settings
         return Client(
             NetworkSettings(
@@ -98,6 +101,9 @@ class Session:
     @cached_property
     def catalogue(self) -> Catalogue:
         """What the indexes have."""
+        from bootstrap.index.cache import PageCache  # noqa: PLC0415 - a locked run asks no index
+        from bootstrap.index.lookup import Catalogue  # noqa: PLC0415
+
         return Catalogue(
             self.client,
             PageCache(self.cache),
@@ -118,6 +124,8 @@ class Session:
     @cached_property
     def policy(self) -> Policy:
         """What the resolver may choose from."""
+        from bootstrap.resolver.candidates import Policy  # noqa: PLC0415 - a locked run resolves nothing
+
         settings = self.settings
         return Policy(
             prereleases=settings.prereleases,
@@ -131,6 +139,13 @@ class Session:
         """The offer for this machine, or the one that was asked for."""
         addresses = indexes.named_addresses(self.project, self.settings)
         return select_offer(self.project, self.asked, self.machine, self.target.markers, addresses)
+
+    def everything_to_say(self) -> tuple[str, ...]:
+        """All warnings so far, those of the indexes included."""
+        if "catalogue" in self.__dict__:
+            for each in self.catalogue.warnings:
+                self.warn(each)
+        return tuple(self.warnings)
 
     def warn(self, sentence: str) -> None:
         """Remember something that people should know, once."""
@@ -205,11 +220,13 @@ def _folder(asked: Asked) -> Path:
 
 
 def _read(asked: Asked) -> tuple[Project, Options | None]:
+    if not asked.requirements and not asked.constraints:
+        return read_project(_folder(asked)), None
+    from bootstrap.project.requirements_file import read_requirements  # noqa: PLC0415 - most runs read none
+
     if asked.requirements:
         return read_requirements(asked.requirements, asked.constraints)
     project = read_project(_folder(asked))
-    if not asked.constraints:
-        return project, None
     narrowing, options = read_requirements((), asked.constraints)
     constrained = (*project.constraints, *narrowing.constraints)
     files = (*project.files, *narrowing.files)

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,7 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
         selection = session.select()
         locked = lock_for(session, selection)
         pins = _pins(session, selection, locked)
-        for warning in (*selection.choice.warnings, *session.catalogue.warnings):
+        for warning in selection.choice.warnings:
             session.warn(warning)
         if asked.dry_run or asked.check:
             return _outcome(session, selection, pins, key=_key(session, pins))
@@ -88,7 +89,7 @@ def _switched(session: Session, selection: Selection, pins: tuple[Pin, ...]) -> 
     elif present is None:
         _build(session, pins, key, outcome)
     generations.switch(session.venv, key)
-    return replace(outcome, warnings=tuple(session.warnings))
+    return replace(outcome, warnings=session.everything_to_say())
 
 
 def _build(session: Session, pins: tuple[Pin, ...], key: str, outcome: Outcome) -> None:
@@ -97,8 +98,10 @@ def _build(session: Session, pins: tuple[Pin, ...], key: str, outcome: Outcome) 
             session.warn(warning)
         session.activity.step("Verifying")
         layout = Layout.of(session.interpreter, folder, session.venv)
-        _verify(session, pins, layout)
-        verification.prove(folder / layout.python, _versions(pins))
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            proof = aside.submit(verification.prove, folder / layout.python, _versions(pins))
+            verification.verify_consistency(*layout.site_packages, **_expectations(session, pins))
+            proof.result()
         for site in layout.site_packages:
             # Python would make it at the first import of a lone module and so touch the folder that the stamp watches.
             (site / "__pycache__").mkdir(exist_ok=True)
@@ -108,13 +111,13 @@ def _build(session: Session, pins: tuple[Pin, ...], key: str, outcome: Outcome) 
     generations.build(session.venv, key, fill, {"python": str(session.interpreter.path), "torchstrap": __version__})
 
 
-def _verify(session: Session, pins: tuple[Pin, ...], layout: Layout) -> None:
-    verification.verify(
-        *layout.site_packages,
-        expected=_versions(pins),
-        markers=session.target.markers,
-        overridden={canonicalize_name(each.name) for each in session.project.overrides},
-    )
+def _expectations(session: Session, pins: tuple[Pin, ...]) -> dict[str, Any]:
+    """What verification compares an environment with."""
+    return {
+        "expected": _versions(pins),
+        "markers": session.target.markers,
+        "overridden": {canonicalize_name(each.name) for each in session.project.overrides},
+    }
 
 
 def _is_untouched(session: Session, generation: Path, pins: tuple[Pin, ...]) -> bool:
@@ -123,7 +126,7 @@ def _is_untouched(session: Session, generation: Path, pins: tuple[Pin, ...]) -> 
     if any(each.installer.encode() != INSTALLER.strip() for each in installed(*layout.site_packages)):
         return False
     try:
-        _verify(session, pins, layout)
+        verification.verify(*layout.site_packages, **_expectations(session, pins))
     except VerificationError:
         return False
     return True
@@ -193,7 +196,7 @@ def _outcome(session: Session, selection: Selection, pins: tuple[Pin, ...], key:
         added=added,
         removed=removed,
         replaced=replaced,
-        warnings=tuple(session.warnings),
+        warnings=session.everything_to_say(),
     )
 
 

@@ -27,17 +27,14 @@ from bootstrap.environment.installation import Install, install
 from bootstrap.environment.layout import Layout
 from bootstrap.errors import BadDistributionError, BuildError, HashMismatchError, UnreachableError
 from bootstrap.index.files import File
-from bootstrap.index.metadata import Metadata, parse
-from bootstrap.resolver.request import Request
 from bootstrap.resolver.resolution import Direct, Pin
-from bootstrap.resolver.resolve import resolve
-from bootstrap.wheels.download import Download, Event, fetch
 from bootstrap.wheels.store import Store, StoredWheel
 from profiles import is_family
 
 if TYPE_CHECKING:
     from bootstrap.build.backend import Build
     from bootstrap.commands.session import Session
+    from bootstrap.index.metadata import Metadata
 
 __all__ = ["Workshop"]
 
@@ -57,6 +54,8 @@ class Workshop:
 
         Raises BuildError with the backend's last lines, or with `--no-build` the name of what would have to be built.
         """
+        from bootstrap.index.metadata import parse  # noqa: PLC0415 - a locked run reads none
+
         key = what.url
         if key not in self._metadata:
             self._metadata[key] = parse(self._read_metadata(what))
@@ -109,6 +108,9 @@ class Workshop:
 
     def provide(self, requirements: Sequence[str]) -> Path:
         """An interpreter that has the requirements of a build, from the ordinary indexes; made once per set of pins."""
+        from bootstrap.resolver.request import Request  # noqa: PLC0415 - most environments need no build
+        from bootstrap.resolver.resolve import resolve  # noqa: PLC0415
+
         session = self.session
         roots = {"": tuple(Requirement(each) for each in requirements)}
         resolution = resolve(
@@ -132,13 +134,23 @@ class Workshop:
             shutil.rmtree(beside, ignore_errors=True)
         return python
 
-    def _fetch(self, files: Iterable[File]) -> Mapping[str, StoredWheel]:
-        session, activity = self.session, self.session.activity
-        downloads = [Download(each.url, each.filename, each.hashes.get("sha256"), each.size) for each in files]
-        missing = [each for each in downloads if each.sha256 is None or session.store.find(each.sha256) is None]
-        if missing:
-            sizes = [each.size for each in missing]
-            activity.expect(len(missing), None if None in sizes else sum(size or 0 for size in sizes))
+    def _fetch(self, files: Sequence[File]) -> Mapping[str, StoredWheel]:
+        """Wheels by address: what the store has already, and the rest downloaded."""
+        found: dict[str, StoredWheel] = {}
+        for each in files:
+            sha256 = each.hashes.get("sha256")
+            entry = self.session.store.find(sha256) if sha256 is not None else None
+            if entry is not None:
+                found[each.url] = entry
+        missing = [each for each in files if each.url not in found]
+        return {**found, **self._download(missing)} if missing else found
+
+    def _download(self, files: Sequence[File]) -> Mapping[str, StoredWheel]:
+        from bootstrap.wheels.download import Download, Event, fetch  # noqa: PLC0415 - a warm run fetches nothing
+
+        activity = self.session.activity
+        sizes = [each.size for each in files]
+        activity.expect(len(files), None if None in sizes else sum(size or 0 for size in sizes))
 
         def report(event: Event) -> None:
             if event.kind == "started":
@@ -148,7 +160,8 @@ class Workshop:
             elif event.kind == "finished":
                 activity.finished(event.download.filename)
 
-        return fetch(downloads, session.client, session.store, report=report, workers=_CONNECTIONS)
+        downloads = [Download(each.url, each.filename, each.hashes.get("sha256"), each.size) for each in files]
+        return fetch(downloads, self.session.client, self.session.store, report=report, workers=_CONNECTIONS)
 
     def _made(self, pin: Pin) -> StoredWheel:
         """A wheel that has to be built, or that lies where no index was asked."""

@@ -23,7 +23,7 @@ from packaging.version import InvalidVersion, Version
 from bootstrap.environment.installed import Distribution, by_name, installed
 from bootstrap.errors import VerificationError
 
-__all__ = ["Proof", "issues", "prove", "verify"]
+__all__ = ["Proof", "issues", "prove", "verify", "verify_consistency"]
 
 TORCH = canonicalize_name("torch")
 LIMIT = 300  # seconds; the first import of torch from a network file system takes minutes
@@ -68,6 +68,23 @@ def verify(
         raise VerificationError(found)
 
 
+def verify_consistency(
+    *site_packages: Path,
+    expected: Mapping[str, Version],
+    markers: Mapping[str, str],
+    extras: Mapping[str, frozenset[str]] | None = None,
+    overridden: Container[str] = (),
+) -> None:
+    """`verify` without a look at each file: for an environment whose files have just been put there, one by one.
+
+    Raises VerificationError with all that does not fit together.
+    """
+    packages = by_name(installed(*site_packages))
+    found = tuple(_inconsistencies(packages, expected, markers, extras or {}, overridden))
+    if found:
+        raise VerificationError(found)
+
+
 def issues(
     *site_packages: Path,
     expected: Mapping[str, Version],
@@ -82,10 +99,20 @@ def issues(
     """
     packages = by_name(installed(*site_packages))
     return (
-        *_differences(packages, {canonicalize_name(name): version for name, version in expected.items()}),
-        *_unmet(packages, markers, extras, overridden),
+        *_inconsistencies(packages, expected, markers, extras, overridden),
         *(issue for several in packages.values() for each in several for issue in _missing_files(each)),
     )
+
+
+def _inconsistencies(
+    packages: Mapping[NormalizedName, tuple[Distribution, ...]],
+    expected: Mapping[str, Version],
+    markers: Mapping[str, str],
+    extras: Mapping[str, frozenset[str]],
+    overridden: Container[str],
+) -> Iterator[str]:
+    yield from _differences(packages, {canonicalize_name(name): version for name, version in expected.items()})
+    yield from _unmet(packages, markers, extras, overridden)
 
 
 def _differences(

@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.errors import ConfigurationError
 from bootstrap.project import setting_kinds as kinds
 from bootstrap.project.binaries import Binaries
 from bootstrap.project.pip_configuration import PipConfiguration
-from bootstrap.project.requirements_file import Options
+
+if TYPE_CHECKING:
+    from bootstrap.project.requirements_file import Options
 
 __all__ = ["Settings", "default_index", "read_settings"]
 
