@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from bootstrap.commands.choosing import Selection
 from bootstrap.commands.session import Session
-from bootstrap.errors import BootstrapError, InputError, UnreachableError
+from bootstrap.errors import BootstrapError, InputError, NoSolutionError, UnreachableError
 from bootstrap.lock.digest import inputs_digest
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import read
@@ -159,7 +159,13 @@ def _resolve(session: Session, selection: Selection, offer: Offer, preferences: 
         preferences=preferences,
         policy=session.policy,
     )
-    resolution = resolve(request, session.catalogue, metadata_of_sdist=session.workshop.metadata)
+    try:
+        resolution = resolve(request, session.catalogue, metadata_of_sdist=session.workshop.metadata)
+    except NoSolutionError as error:
+        # The proof is about what find-links has; the cause is that the index itself could not be asked.
+        for url, problem in session.catalogue.unreachable.items():
+            raise UnreachableError(url, f"{problem}. What find-links has instead does not do:\n{error}") from error
+        raise
     return replace(resolution, pins=session.workshop.with_hashes(resolution.pins))
 
 

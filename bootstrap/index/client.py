@@ -10,6 +10,7 @@ from the cache pays for none of it. Credentials are sent only to the origin they
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -178,7 +179,7 @@ class Client:
                 raise UnreachableError(shown, f"cannot be asked ({error})") from error
             except httpx.HTTPError as error:
                 problem = self._problem(error)
-                if "certificate" in problem:
+                if "certificate" in problem or (number > 1 and _has_no_address(error)):
                     break
                 if number == tries and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                     self._silent.add(origin)
@@ -299,6 +300,16 @@ class _Transports:
 
 def _asked_wait(retry_after: str, wait: float) -> float:
     return min(_LONGEST_WAIT, float(retry_after)) if retry_after.isdecimal() else wait
+
+
+def _has_no_address(error: BaseException) -> bool:
+    """Did name resolution say for certain that there is no such host? Behind a firewall that is the usual answer."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return cause.errno == socket.EAI_NONAME
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _worth_reading(answer: httpx.Response) -> bool:

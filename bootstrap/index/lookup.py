@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -81,6 +81,7 @@ class Catalogue:
     _flat_pages: _Once[flat.FlatPage] = field(default_factory=_Once)
     _metadata: _Once[Metadata] = field(default_factory=_Once)
     _warnings: dict[str, str] = field(default_factory=dict)
+    _unreachable: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for index in (*(index for tier in self.tiers for index in tier), *self.find_links):
@@ -90,6 +91,11 @@ class Catalogue:
     def warnings(self) -> tuple[str, ...]:
         """What did not keep anybody from answering but should be known; one sentence each."""
         return tuple(self._warnings.values())
+
+    @property
+    def unreachable(self) -> Mapping[str, str]:
+        """Indexes that find-links stands in for, with what was wrong with each."""
+        return dict(self._unreachable)
 
     def listing(self, name: str, index: Index | str | None = None, variant: str | None = None) -> Listing:
         """Every file of a project by version; empty where nobody has such a project.
@@ -124,6 +130,7 @@ class Catalogue:
             if not any(found.entries for found in linked):
                 raise
             shown = without_credentials(index.url)
+            self._unreachable.setdefault(shown, error.problem)
             self._warnings.setdefault(
                 shown,
                 f"The index {shown} gave no usable answer, so find-links alone serves {variant}: {error.problem}.",
