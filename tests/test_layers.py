@@ -103,7 +103,7 @@ def test_imports_point_down(name: str) -> None:
 def test_outside_libraries_have_one_owner(name: str) -> None:
     for target in imports(SOURCES[name]):
         top = target.split(".")[0]
-        if top in sys.stdlib_module_names or top in {"probes", "profiles", "bootstrap", "__future__"}:
+        if top in {*sys.stdlib_module_names, "tomllib"} or top in {"probes", "profiles", "bootstrap", "__future__"}:
             assert top != "tomllib" or name in TOML_READERS, f"{name}: TOML is read in {TOML_READERS}"
             continue
         if top == "tomli":

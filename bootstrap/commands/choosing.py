@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.markers import default_environment
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from bootstrap.commands.asked import Asked
 from bootstrap.commands.machine import recorded_machine, this_machine
@@ -32,7 +34,7 @@ from profiles import (
     why_not,
 )
 
-__all__ = ["Selection", "choose_for", "select_offer"]
+__all__ = ["Selection", "choose_for", "newest_that_runs", "select_offer"]
 
 _SYSTEM_MARKERS: Mapping[str, Mapping[str, str]] = {
     "linux": {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
@@ -184,6 +186,18 @@ def _as_asked(
     return replace(
         choice, warnings=(f"taken as asked, but {why_not(offer, machine, python=python, torch=specifiers)}",)
     )
+
+
+def newest_that_runs(selection: Selection, machine: Machine, markers: Mapping[str, str]) -> Requirement | None:
+    """What torch must not be newer than to use this machine's GPU with the offer taken, if that is a limit at all."""
+    choice, python = selection.choice, markers["python_version"]
+    if choice.torch is None or not accelerates(choice.offer, machine, python=python):
+        return None
+    newest = Version(choice.torch)
+    limit = f"{newest.major}.{newest.minor + 1}"
+    if accelerates(choice.offer, machine, python=python, torch=SpecifierSet(f">={limit}")):
+        return None
+    return Requirement(f"torch<{limit}")
 
 
 def _no_gpu(choice: Choice) -> str:

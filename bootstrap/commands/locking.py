@@ -9,7 +9,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from bootstrap.commands.choosing import Selection
+from bootstrap.commands.choosing import Selection, newest_that_runs
+from bootstrap.commands.promises import keep_promises
 from bootstrap.commands.session import Session
 from bootstrap.errors import BootstrapError, InputError, NoSolutionError, UnreachableError
 from bootstrap.lock.digest import inputs_digest
@@ -49,7 +50,8 @@ def lock_for(session: Session, selection: Selection) -> Locked:
     if session.asked.frozen:
         what = f"has no resolution of {offer.name} for {_place(session)}" if present else "is not there"
         raise InputError(session.lock_path, f"{what}; write it with `torchstrap lock`, or leave --frozen out")
-    resolution = _resolve(session, selection, offer, _preferences(present))
+    bound = newest_that_runs(selection, session.machine, session.target.markers)
+    resolution = _resolve(session, selection, offer, _preferences(present), (bound,) if bound else ())
     lock = _merged(session, selection, present, (resolution,), digest)
     return Locked(lock, resolution, is_new=True)
 
@@ -137,7 +139,13 @@ def _excluded(project: Project, selection: Selection, offer: Offer) -> frozenset
     return frozenset((conflicting | offered) - on)
 
 
-def _resolve(session: Session, selection: Selection, offer: Offer, preferences: Mapping[str, Version]) -> Resolution:
+def _resolve(
+    session: Session,
+    selection: Selection,
+    offer: Offer,
+    preferences: Mapping[str, Version],
+    constraints: tuple[Requirement, ...] = (),
+) -> Resolution:
     from bootstrap.resolver.resolve import Request, resolve  # noqa: PLC0415 - a locked run resolves nothing
 
     project, target = session.project, session.target
@@ -154,7 +162,7 @@ def _resolve(session: Session, selection: Selection, offer: Offer, preferences: 
         variant=offer.variant,
         in_family=is_family,
         direct=_direct(sources),
-        constraints=project.constraints,
+        constraints=(*project.constraints, *constraints),
         overrides=project.overrides,
         preferences=preferences,
         policy=session.policy,
@@ -166,7 +174,9 @@ def _resolve(session: Session, selection: Selection, offer: Offer, preferences: 
         for url, problem in session.catalogue.unreachable.items():
             raise UnreachableError(url, f"{problem}. What find-links has instead does not do:\n{error}") from error
         raise
-    return replace(resolution, pins=session.workshop.with_hashes(resolution.pins))
+    pins = session.workshop.with_hashes(resolution.pins)
+    kept = keep_promises(pins, project.hashes, required=session.hashes_required)
+    return replace(resolution, pins=tuple(kept))
 
 
 def _index_for(session: Session, sources: Mapping[str, Source], offer: Offer) -> Callable[[str], str | None]:

@@ -92,8 +92,10 @@ class Outcome:
         """The line that says what was chosen and why."""
         torch = self.torch()
         if torch is None:
-            return f"{self.environment}: {len(self.packages)} packages for Python {self.python}, none of them torch"
-        return f"{self.environment}: {torch} ({self.choice.offer.name}) because {self.choice.reason}"
+            count = len(self.packages)
+            named = "1 package" if count == 1 else f"{count} packages"
+            return f"{self.environment}: {named} for Python {self.python}, torch not among them"
+        return f"{self.environment}: {torch} ({self.choice.offer.name}): {self.choice.reason}"
 
 
 def difference(before: Iterable[Package], after: Iterable[Package]) -> tuple[tuple[str, ...], ...]:

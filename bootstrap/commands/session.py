@@ -51,6 +51,7 @@ class Session:
     settings: Settings
     configuration: PipConfiguration
     cache: Path
+    hashes_required: bool = False
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -190,7 +191,8 @@ def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
             # Beside the environment, so that linking works: the links keep the files when the folder goes.
             beside = environment_of(asked).parent
             cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".torchstrap-", dir=beside)))
-        session = Session(asked, activity, project, settings, configuration, cache)
+        required = options is not None and options.require_hashes
+        session = Session(asked, activity, project, settings, configuration, cache, required)
         try:
             yield session
         finally:

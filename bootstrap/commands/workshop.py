@@ -100,7 +100,7 @@ class Workshop:
     def assemble(self, pins: Sequence[Pin], folder: Path, final: Path) -> tuple[str, ...]:
         """A complete environment in `folder`, meant for the path `final`. Returns warnings."""
         wheels = self.wheels(pins)
-        self.session.activity.step(f"Installing {len(pins)} packages")
+        self.session.activity.step(f"Installing {len(pins)} package{'s' if len(pins) != 1 else ''}")
         interpreter = self.session.interpreter
         virtual.create(folder, interpreter, final, self.session.cache)
         installs = [Install(wheels[pin.name], "" in pin.wanted_by, _direct_url(pin)) for pin in pins]
