@@ -13,6 +13,7 @@ from bootstrap.commands.choosing import Selection, newest_that_runs
 from bootstrap.commands.promises import keep_promises
 from bootstrap.commands.session import Session
 from bootstrap.errors import BootstrapError, InputError, NoSolutionError, UnreachableError
+from bootstrap.index.files import File
 from bootstrap.lock.digest import inputs_digest
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import read
@@ -175,8 +176,15 @@ def _resolve(
             raise UnreachableError(url, f"{problem}. What find-links has instead does not do:\n{error}") from error
         raise
     pins = session.workshop.with_hashes(resolution.pins)
+    pins = tuple(replace(pin, files=tuple(_sized(session, file) for file in pin.files)) for pin in pins)
     kept = keep_promises(pins, project.hashes, required=session.hashes_required)
     return replace(resolution, pins=tuple(kept))
+
+
+def _sized(session: Session, file: File) -> File:
+    """With the size that reading the metadata has shown: it makes progress and preflight exact, in later runs too."""
+    size = session.catalogue.size(file)
+    return file if size == file.size else replace(file, size=size)
 
 
 def _index_for(session: Session, sources: Mapping[str, Source], offer: Offer) -> Callable[[str], str | None]:

@@ -116,13 +116,14 @@ class PageCache:
             except OSError:
                 return
 
-    def metadata(self, key: str) -> bytes | None:
-        """METADATA stored under a wheel's sha256 digest or, where it has none, its address."""
+    def metadata(self, key: str) -> tuple[bytes, int | None] | None:
+        """METADATA stored under a wheel's sha256 digest or, where it has none, its address; and the wheel's size."""
         found = _read(self._path("metadata", without_credentials(key)))
-        return None if found is None else found[1]
+        return None if found is None else (found[1], found[0].get("wheel_size"))
 
-    def store_metadata(self, key: str, body: bytes) -> None:
-        self._write(self._path("metadata", without_credentials(key)), {}, body)
+    def store_metadata(self, key: str, body: bytes, size: int | None = None) -> None:
+        """Keep METADATA, and the size in bytes of the wheel that it is from, if that is known."""
+        self._write(self._path("metadata", without_credentials(key)), {"wheel_size": size}, body)
 
     def _path(self, kind: str, key: str) -> Path | None:
         if self.root is None:

@@ -80,6 +80,7 @@ class Catalogue:
     _pages: _Once[Page | None] = field(default_factory=_Once)
     _flat_pages: _Once[flat.FlatPage] = field(default_factory=_Once)
     _metadata: _Once[Metadata] = field(default_factory=_Once)
+    _sizes: dict[str, int] = field(default_factory=dict)
     _warnings: dict[str, str] = field(default_factory=dict)
     _unreachable: dict[str, str] = field(default_factory=dict)
 
@@ -118,6 +119,14 @@ class Catalogue:
             raise BadDistributionError(file.filename, ["what a source distribution requires is known once it is built"])
         key = file.hashes.get("sha256") or file.url
         return self._metadata(key, lambda: self._read_metadata(key, file))
+
+    def size(self, file: File) -> int | None:
+        """A file's size in bytes: as the index says, or as it showed when the metadata was read out of the file."""
+        return file.size if file.size is not None else self._sizes.get(file.url)
+
+    def _measured(self, file: File, size: int | None) -> None:
+        if size:
+            self._sizes[file.url] = size
 
     def _sources(self, name: str, index: Index | None, variant: str | None) -> list[Page]:
         """Pages that serve a project, the preferred first."""
@@ -220,13 +229,14 @@ class Catalogue:
     def _read_metadata(self, key: str, file: File) -> Metadata:
         stored = self.cache.metadata(key)
         if stored is not None:
-            return _parsed(stored, file)
+            self._measured(file, stored[1])
+            return _parsed(stored[0], file)
         body = self._offered_metadata(file)
         if body is None:
-            body = metadata_from_wheel(self.client, file.url, file.filename)
+            body = metadata_from_wheel(self.client, file.url, file.filename, lambda size: self._measured(file, size))
         parsed = _parsed(body, file)
         if not is_local(file.url):
-            self.cache.store_metadata(key, body)
+            self.cache.store_metadata(key, body, self._sizes.get(file.url))
         return parsed
 
     def _offered_metadata(self, file: File) -> bytes | None:

@@ -30,15 +30,22 @@ _Read = Callable[[int, int], bytes]
 """Reads bytes from a start up to (not including) an end."""
 
 
-def metadata_from_wheel(client: Client, url: str, filename: str) -> bytes:
-    """The wheel's own METADATA. Raises BadDistributionError for what is no wheel, UnreachableError for no answer."""
+def metadata_from_wheel(
+    client: Client, url: str, filename: str, measured: Callable[[int], None] = lambda _size: None
+) -> bytes:
+    """The wheel's own METADATA; `measured` is told the size of the wheel in bytes, which pages often do not say.
+
+    Raises BadDistributionError for what is no wheel, UnreachableError for no answer.
+    """
     answer = client.get_range(url, suffix=_TAIL)
     if answer.status in _RANGE_REFUSED:
         answer = _tail_in_two_steps(client, url) or answer
     try:
         if answer.status == _PART:
+            measured(_total(answer))
             return _by_ranges(client, url, filename, answer)
         if answer.status == _WHOLE and answer.body:
+            measured(len(answer.body))
             return _whole(answer.body, filename)
         if answer.status == _WHOLE or answer.status in _RANGE_REFUSED:
             return _downloaded(client, url, filename)

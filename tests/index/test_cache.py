@@ -144,6 +144,6 @@ def test_leaves_no_temporary_files(tmp_path: Path) -> None:
 
 def test_keeps_metadata(tmp_path: Path) -> None:
     cache = PageCache(tmp_path)
-    cache.store_metadata("abc", b"Name: torch\n\nprose")
-    assert PageCache(tmp_path).metadata("abc") == b"Name: torch\n\nprose"
+    cache.store_metadata("abc", b"Name: torch\n\nprose", 1234)
+    assert PageCache(tmp_path).metadata("abc") == (b"Name: torch\n\nprose", 1234)
     assert cache.metadata("abd") is None

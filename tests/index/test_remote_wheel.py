@@ -168,3 +168,10 @@ def test_reads_members_that_lie_beyond_four_gigabytes() -> None:
     )
     (member,) = zip_layout.members(central + name + extra)
     assert member == zip_layout.Member("torch/lib.so", 8, 7, 99, 5 << 30, 6 << 30)
+
+
+def test_tells_the_size_of_the_wheel(server: Server, client: Client) -> None:
+    server.routes["/w"] = with_ranges(_MANY)
+    sizes: list[int] = []
+    metadata_from_wheel(client, f"{server.url}/w", _NAME, sizes.append)
+    assert sizes == [len(_MANY)]
