@@ -12,7 +12,7 @@ and a local version sorts after its public one: `==2.5.1` admits 2.5.1 and 2.5.1
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NamedTuple
@@ -73,7 +73,7 @@ class Candidates:
     left_out: tuple[Version, ...] = ()
     indexes: tuple[str, ...] = ()
     direct: Direct | None = None
-    listed: Mapping[Version, tuple[File, ...]] = field(default_factory=dict)
+    listing: Listing = field(default_factory=lambda: Listing("", {}))
     judge: _Judge | None = None
     # By identity: equal specifiers are worked out twice, which is cheaper than hashing them. They are kept alive here.
     _fits: dict[int, tuple[SpecifierSet, int]] = field(default_factory=dict)
@@ -111,16 +111,17 @@ class Candidates:
         if self.judge is None:
             return ()
         if index not in self._files:
-            self._files[index] = self.judge.usable(self.listed[self.versions[index]])
+            promising = self.listing.matching(self.versions[index], self.judge.may_be_usable)
+            self._files[index] = self.judge.usable(tuple(promising))
         return self._files[index]
 
     def files_to_lock(self, index: int) -> tuple[File, ...]:
         """`files`, followed by wheels for other machines of the same platform and Python; no source beside wheels."""
-        return () if self.judge is None else self.judge.worth_locking(self.listed[self.versions[index]])
+        return () if self.judge is None else self.judge.worth_locking(self.listing.versions[self.versions[index]])
 
     def why_not(self, version: Version) -> str:
         """Why a version was left out: "is for Python >=3.12", "has no wheel for linux_x86_64 (only for win_amd64)"."""
-        return "" if self.judge is None else self.judge.why_not(self.listed[version])
+        return "" if self.judge is None else self.judge.why_not(self.listing.versions[version])
 
 
 def candidates_of(listing: Listing, fitness: Fitness, policy: Policy) -> Candidates:
@@ -140,7 +141,7 @@ def candidates_of(listing: Listing, fitness: Fitness, policy: Policy) -> Candida
             prereleases |= bit(len(taken))
         taken.append(version)
     return Candidates(
-        judge.name, tuple(taken), prereleases, yanked, tuple(left_out), listing.indexes, None, listing.versions, judge
+        judge.name, tuple(taken), prereleases, yanked, tuple(left_out), listing.indexes, None, listing, judge
     )
 
 

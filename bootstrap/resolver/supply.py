@@ -69,7 +69,7 @@ class Supply:
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _followed: set[tuple[str, int, str]] = field(init=False, default_factory=set)
     _expected: set[tuple[str, int]] = field(init=False, default_factory=set)
-    _tries: dict[str, int] = field(init=False, default_factory=dict)
+    _tried: dict[str, set[int]] = field(init=False, default_factory=dict)
     _fetched_to: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -193,8 +193,11 @@ class Supply:
 
     def _fetch_more(self, candidates: Candidates, index: int) -> None:
         """A package whose versions keep being refused: fetch the next ones at once, more each time."""
-        tries = self._tries[candidates.name] = self._tries.get(candidates.name, 0) + 1
-        ahead = 0 if tries == 1 else min(2**tries, AHEAD)
+        tried = self._tried.setdefault(candidates.name, set())
+        if index in tried:
+            return
+        tried.add(index)
+        ahead = 0 if len(tried) == 1 else min(2 ** len(tried), AHEAD)
         goal = max(0, index - ahead)
         start = min(index, self._fetched_to.get(candidates.name, index))
         if start - goal < ahead // 2:

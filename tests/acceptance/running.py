@@ -7,14 +7,30 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bootstrap.project.settings import default_index
+from probes import LocalHost, probe
+from tests.machines.unpack import unpack
 from tests.replica import Replica
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+def pyproject(*dependencies: str, more: str = "") -> str:
+    """A project that has dependencies and, at the end, whatever else."""
+    listed = ", ".join(map(json.dumps, dependencies))
+    return f'[project]\nname = "minimal"\nversion = "1"\ndependencies = [{listed}]\n{more}'
+
+
+def recorded(machine: str, folder: Path) -> Path:
+    """The `probe --json` of one of the machines in tests/machines, for TORCHSTRAP_MACHINE and `choose --machine`."""
+    found = probe(LocalHost(unpack(f"{machine}.txt", folder / machine), {}))
+    file = folder / f"{machine}.json"
+    file.write_text(json.dumps(found.to_json()))
+    return file
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,10 @@ class Workplace:
             "TORCHSTRAP_CACHE_DIR": str(self.cache),
             **self.environ,
         }
+
+    def with_variables(self, **variables: str) -> Workplace:
+        """The same place for somebody whose environment says more."""
+        return replace(self, environ={**self.environ, **variables})
 
     def sync(self, *arguments: str) -> dict[str, Any]:
         """A sync that has to succeed; what it reports."""
