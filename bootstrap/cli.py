@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.commands.asked import Asked
 from bootstrap.console import Console
-from bootstrap.errors import BootstrapError, UsageError
+from bootstrap.errors import BootstrapError, CannotWriteError, NotPermittedError, UsageError
 from bootstrap.options import parser
+
+if TYPE_CHECKING:
+    from bootstrap.commands.outcome import Outcome
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130
 _CHANGES_PENDING = 1
+# What the operating system says where nobody below expected it to.
+_EXIT_CODES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EROFS, errno.EDQUOT), CannotWriteError.exit_code),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), NotPermittedError.exit_code),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +49,12 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("torchstrap: stopped; the environment is as it was, and whole files that arrived are kept\n")
         return _INTERRUPTED
     except BrokenPipeError:
+        # Whoever read our output has seen enough; what is still buffered must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        sys.stderr.write(f"torchstrap: {error.filename or 'the operating system'}: {error.strerror or error}\n")
+        return _EXIT_CODES.get(error.errno or 0, BootstrapError.exit_code)
 
 
 def _asked(parsed: argparse.Namespace, options: Sequence[str]) -> Asked:
@@ -75,14 +90,14 @@ def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console:
     from bootstrap.commands.choosing import choose_for  # noqa: PLC0415
 
     choice = choose_for(asked, parsed.machine, parsed.python_version)
+    for warning in choice.warnings:
+        console.warn(warning)
     if parsed.json:
         console.json(choice.to_json())
         return 0
     console.result(f"{choice.offer.name} ({choice.offer.variant}): {choice.reason}")
     for each in choice.rejected:
         console.result(f"  not {each.offer}: {each.reason}")
-    for warning in choice.warnings:
-        console.warn(warning)
     return 0
 
 
@@ -99,11 +114,23 @@ def _lock(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: C
     elif parsed.check:
         console.say(f"{done.path}: {'would change' if done.is_changed else 'is up to date'}")
         return _CHANGES_PENDING if done.is_changed else 0
+    for offer, difference in done.differences.items():
+        if any(difference):
+            console.say(f"{offer}:")
+            console.changes(*difference)
     console.say(f"{done.path}: {done.summary}")
     return 0
 
 
 def _sync(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    outcome = _synced(asked, console)
+    if parsed.json:
+        console.json(outcome.to_json())
+    return _CHANGES_PENDING if asked.check and outcome.changed else 0
+
+
+def _synced(asked: Asked, console: Console) -> Outcome:
+    """Sync, and tell people what became of it."""
     from bootstrap.commands.syncing import sync  # noqa: PLC0415
 
     with console.activity() as activity:
@@ -115,18 +142,16 @@ def _sync(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: C
         for each in outcome.choice.rejected:
             console.say(f"not {each.offer}: {each.reason}")
     console.say(outcome.headline(), "choice")
-    if parsed.json:
-        console.json(outcome.to_json())
-    return _CHANGES_PENDING if asked.check and outcome.changed else 0
+    return outcome
 
 
-def _run(parsed: argparse.Namespace, asked: Asked, command: Sequence[str], console: Console) -> int:
+def _run(_: argparse.Namespace, asked: Asked, command: Sequence[str], console: Console) -> int:
     if not command:
         raise UsageError("run needs a command behind `--`, as in `torchstrap run -- python train.py`")
     from bootstrap.commands.syncing import environment_of  # noqa: PLC0415
     from bootstrap.environment.activation import become  # noqa: PLC0415
 
-    _sync(parsed, asked, (), console)
+    _synced(asked, console)
     return become(str(environment_of(asked)), list(command))
 
 

@@ -14,6 +14,7 @@ from bootstrap.commands.promises import keep_promises
 from bootstrap.commands.session import Session
 from bootstrap.errors import BootstrapError, InputError, NoSolutionError, UnreachableError
 from bootstrap.index.files import File
+from bootstrap.lock.difference import Difference, difference
 from bootstrap.lock.digest import inputs_digest
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import read
@@ -83,18 +84,20 @@ def lock_all(session: Session, selection: Selection) -> Lock:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `lock` made: the text of the lock, where it is kept, and whether that is another than before."""
+    """What `lock` made: the text of the lock, where it is kept, and how it differs from the one before, by offer."""
 
     text: str
     path: Path
     is_changed: bool
     summary: str
+    differences: Mapping[str, Difference]
     warnings: tuple[str, ...]
 
 
 def lock(session: Session) -> Written:
     """Lock every offer and, unless `--check` or `-o -` says otherwise, write the file."""
     selection = session.select()
+    before = _present(session)
     locked = lock_all(session, selection)
     text = write(locked, session.lock_path.parent)
     is_changed = text != _text_of(session.lock_path)
@@ -103,7 +106,13 @@ def lock(session: Session) -> Written:
     names = sorted({each.offer for each in locked.resolutions})
     count = len({(pin.name, pin.version) for each in locked.resolutions for pin in each.pins})
     summary = f"{count} packages for {', '.join(names)}{'' if is_changed else ', unchanged'}"
-    return Written(text, session.lock_path, is_changed, summary, session.everything_to_say())
+    differences = _differences(before, locked)
+    return Written(text, session.lock_path, is_changed, summary, differences, session.everything_to_say())
+
+
+def _differences(before: Lock | None, after: Lock) -> Mapping[str, Difference]:
+    old = {_key(each): each.pins for each in (before.resolutions if before else ())}
+    return {each.offer: difference(old[_key(each)], each.pins) for each in after.resolutions if _key(each) in old}
 
 
 def save_lock(session: Session, lock: Lock) -> None:
@@ -126,7 +135,9 @@ def roots(project: Project, selection: Selection, offer: Offer) -> Mapping[str, 
     found: dict[str, tuple[Requirement, ...]] = {"": project.dependencies}
     for kind, table in (("extra", project.extras), ("group", project.groups)):
         for name, requirements in table.items():
-            if Item(kind, name) not in excluded and name not in project.aliases:  # type: ignore[arg-type]
+            stands_for = (project.aliases if kind == "extra" else project.group_aliases).get(name, frozenset())
+            items = {Item(kind, name), *(Item("extra", each) for each in stands_for)}  # type: ignore[arg-type]
+            if not items & excluded:
                 found[f"{kind}:{name}"] = requirements
     return found
 
