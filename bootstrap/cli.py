@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import gc
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.commands.asked import Asked
 from bootstrap.console import Console
-from bootstrap.errors import BootstrapError, CannotWriteError, NotPermittedError, UsageError
+from bootstrap.errors import BootstrapError, CannotWriteError, ConfigurationError, NotPermittedError, UsageError
 from bootstrap.options import parser
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+_UNSAID: tuple[object, ...] = (None, False, [])
 _CHANGES_PENDING = 1
 # What the operating system says where nobody below expected it to.
 _EXIT_CODES = {
@@ -35,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     # A resolution makes hundreds of thousands of values that live until the end: looking through them again and again
     # for cycles takes a quarter of its time.
     gc.set_threshold(200_000, 20, 100)
+    _stop_within_a_second()
     words = list(arguments)
     # What stands behind `--` belongs to the program that `run` becomes: argparse never sees it.
     at = words.index("--") if words[:1] == ["run"] and "--" in words else len(words)
@@ -46,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"torchstrap: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("torchstrap: stopped; the environment is as it was, and whole files that arrived are kept\n")
+        sys.stderr.write("torchstrap: stopped; the environment is whole, and files that arrived are kept\n")
         return _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; what is still buffered must not complain at exit either.
@@ -57,12 +62,44 @@ def main(arguments: Sequence[str]) -> int:
         return _EXIT_CODES.get(error.errno or 0, BootstrapError.exit_code)
 
 
+def _from_environment(parsed: argparse.Namespace) -> Mapping[str, Any]:
+    """What TORCHSTRAP_<NAME> says of options that are no settings. The settings read theirs themselves."""
+    said: dict[str, Any] = {}
+    for name in ("extra", "group", "variant", "require", "python", "frozen"):
+        value = os.environ.get(f"TORCHSTRAP_{name.upper()}", "").strip()
+        if not value or not hasattr(parsed, name):
+            continue
+        if name == "require" and value != "gpu":
+            raise ConfigurationError(f"TORCHSTRAP_REQUIRE is {value!r}, but must be gpu")
+        if name == "frozen" and value.lower() in {"0", "no", "false", "off"}:
+            continue
+        said[name] = value.replace(",", " ").split() if name in {"extra", "group"} else value
+    return said
+
+
+def _stop_within_a_second() -> None:
+    """After Ctrl-C threads may be deep in waiting for a server; what we write can be left as it is at any time."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        last = threading.Timer(1.0, os._exit, (_INTERRUPTED,))
+        last.daemon = True
+        last.start()
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(ValueError):  # not the main thread: somebody calls us as a library
+        signal.signal(signal.SIGINT, stop)
+
+
 def _asked(parsed: argparse.Namespace, options: Sequence[str]) -> Asked:
-    given = {name: value for name, value in vars(parsed).items() if value is not None}
+    given = {
+        **_from_environment(parsed),
+        **{name: value for name, value in vars(parsed).items() if value not in _UNSAID},
+    }
     names = {"frozen", "dry_run", "check", "upgrade", "output", "variant", "require", "venv", "python"}
     plain = {name: given[name] for name in names & given.keys()}
     return Asked(
-        project=given.get("project", Path()),
+        project=given.get("project"),
         requirements=tuple(given.get("requirements", ())),
         constraints=tuple(given.get("constraint", ())),
         extras=tuple(given.get("extra", ())),
@@ -87,7 +124,7 @@ def _probe(parsed: argparse.Namespace, _: Asked, __: Sequence[str], console: Con
 
 
 def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
-    from bootstrap.commands.choosing import choose_for  # noqa: PLC0415
+    from bootstrap.commands.elsewhere import choose_for  # noqa: PLC0415
 
     choice = choose_for(asked, parsed.machine, parsed.python_version)
     for warning in choice.warnings:

@@ -29,17 +29,21 @@ _STYLES = {"+": "green", "-": "red", "~": "yellow", "warning": "yellow", "choice
 def size(count: float) -> str:
     """Bytes in the unit that reads best, decimal as networks and disks are sold."""
     for unit in ("B", "kB", "MB"):
-        if count < 1000:  # noqa: PLR2004
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"  # noqa: PLR2004
+        digits = 1 if unit != "B" and count < 9.95 else 0  # noqa: PLR2004
+        if round(count, digits) < 1000:  # noqa: PLR2004
+            return f"{count:.{digits}f} {unit}"
         count /= 1000
     return f"{count:.2f} GB"
 
 
 def duration(seconds: float) -> str:
     """Seconds as a person says them."""
-    if seconds < 1:
+    if round(seconds * 1000) < 1000:  # noqa: PLR2004
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"  # noqa: PLR2004
+    if round(seconds, 1) < 60:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
 
 
 class _Lines(Activity):
@@ -72,7 +76,7 @@ class _Lines(Activity):
     def _position(self, now: float) -> str:
         rate = self._received / max(now - self._begin, 1e-6)
         count, total = self._expected
-        left = f", {duration((total - self._received) / rate)} left" if total and rate else ""
+        left = f", {duration(max(total - self._received, 0) / rate)} left" if total and rate else ""
         of = f" of {size(total)}" if total else ""
         return f"{self._files} of {count} files, {size(self._received)}{of} at {size(rate)}/s{left}"
 

@@ -66,9 +66,9 @@ class NoCompatibleFileError(BootstrapError):
 class HashMismatchError(BootstrapError):
     """The bytes are not the ones that were promised."""
 
-    def __init__(self, file: str, expected: str, actual: str) -> None:
+    def __init__(self, file: str, expected: str, actual: str, algorithm: str = "sha256") -> None:
         super().__init__(
-            f"{file}: the hash is sha256:{actual}, but sha256:{expected} was promised; nothing of it was kept. "
+            f"{file}: the hash is {algorithm}:{actual}, but {algorithm}:{expected} was promised; nothing was kept. "
             f"Either the download was altered on its way or the index was changed after locking: "
             f"try again, and if it stays, `torchstrap lock --upgrade` after checking the source."
         )

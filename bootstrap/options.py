@@ -69,7 +69,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         ("probe",),
     ),
     (("--frozen",), {"action": "store_true", "help": "use the lock as it is"}, _SYNCING),
-    (("--dry-run",), {"action": "store_true", "help": "say what would be done"}, _SYNCING),
+    (("--dry-run",), {"action": "store_true", "help": "say what would be done"}, ("sync",)),
     (
         ("--check",),
         {"action": "store_true", "help": "exit 1 if anything would change, and change nothing"},
@@ -80,7 +80,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
     (
         ("--json",),
         {"action": "store_true", "help": "one JSON document on standard output"},
-        ("probe", "choose", "sync", "run", "verify"),
+        ("probe", "choose", "sync", "verify"),
     ),
     (("--index-url",), {"metavar": "URL", "help": "replaces the default index"}, _BUILDING),
     (

@@ -9,6 +9,7 @@ depended on, in words that can be compared without understanding them:
                  times, by their text (driver version) or mere existence (device nodes)
 
 If all of it is as it was, nothing has to be done. Anything else, a damaged stamp included, means the full path.
+The warnings that belong to the choice are kept with it: a GPU that is not used is said every time.
 Only `os` and `sys` may be imported here: a test holds us to it.
 """
 
@@ -17,11 +18,16 @@ from __future__ import annotations
 import os
 import sys
 
+from bootstrap import __version__
+from bootstrap.environment import activation
+
 __all__ = ["FILE", "OUTCOME", "Stamp", "answer", "invocation", "observe", "read", "write"]
 
 FILE = "torchstrap.stamp"
 OUTCOME = "torchstrap.json"
-_VERSION = "torchstrap-stamp 1"
+_VERSION = f"torchstrap-stamp 2 of {__version__}"
+_END = "end"
+_WARNING = "! "
 _COMMANDS = ("sync", "run")
 _QUIET = frozenset({"-q", "--quiet", "-v", "--verbose", "--json"})
 _VARIABLES = (
@@ -35,6 +41,7 @@ _VARIABLES = (
     "ZE_AFFINITY_MASK",
 )
 _PREFIXES = ("PIP_", "TORCHSTRAP_")
+_RECORDED = "TORCHSTRAP_MACHINE"  # names a file that stands in for the machine
 # What a machine with another driver, another card or another container would show differently.
 _MACHINE = (
     "text /sys/module/nvidia/version",
@@ -47,14 +54,15 @@ _MACHINE = (
 
 
 class Stamp:
-    """What an earlier `sync` saw. `summary` is the line it would say again."""
+    """What an earlier `sync` saw. `summary` and `warnings` are the lines it would say again."""
 
-    __slots__ = ("facts", "invocation", "summary")
+    __slots__ = ("facts", "invocation", "summary", "warnings")
 
-    def __init__(self, invocation: str, facts: dict[str, str], summary: str) -> None:
+    def __init__(self, invocation: str, facts: dict[str, str], summary: str, warnings: list[str]) -> None:
         self.invocation = invocation
         self.facts = facts
         self.summary = summary
+        self.warnings = warnings
 
 
 def answer(arguments: list[str]) -> int | None:
@@ -69,10 +77,9 @@ def answer(arguments: list[str]) -> int | None:
     if any(observe(name) != seen for name, seen in stamp.facts.items()):
         return None
     if arguments[0] == "run":
-        if not command:
+        if not command or "--json" in options:
             return None
-        from bootstrap.environment import activation  # noqa: PLC0415 - not needed to say "nothing to do"
-
+        _warn(stamp)
         return activation.become(venv, command)
     return _say(venv, options, stamp)
 
@@ -104,26 +111,32 @@ def observe(fact: str) -> str:
 def read(venv: str) -> Stamp | None:
     """The stamp of an environment, or None if there is none that can be understood."""
     try:
-        with open(os.path.join(venv, FILE), encoding="utf-8") as file:  # noqa: PTH118, PTH123
-            version, asked, summary, *rest = file.read().splitlines()
+        with open(os.path.join(venv, FILE), encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH118, PTH123
+            version, asked, summary, *rest, end = file.read().split("\n")[:-1]
     except (OSError, ValueError):
         return None
-    facts = dict(line.split("\t", 1)[::-1] for line in rest if "\t" in line)
-    return Stamp(asked, facts, summary) if version == _VERSION and len(facts) == len(rest) else None
+    warnings = [line.removeprefix(_WARNING) for line in rest if line.startswith(_WARNING)]
+    facts = dict(line.split("\t", 1)[::-1] for line in rest if "\t" in line and not line.startswith(_WARNING))
+    whole = version == _VERSION and end == f"{_END} {len(rest)}" and len(facts) + len(warnings) == len(rest)
+    return Stamp(asked, facts, summary, warnings) if whole else None
 
 
-def write(venv: str, options: list[str], files: list[str], summary: str) -> None:
+def write(venv: str, options: list[str], files: list[str], summary: str, warnings: tuple[str, ...] = ()) -> None:
     """Leave a stamp: `files` are watched by time and size, the machine by what shows its accelerators.
 
-    A stamp that cannot be written (read-only environment) costs time later and nothing else.
+    `warnings` are said again whenever the stamp answers. A stamp that cannot be written (read-only environment) costs
+    time later and nothing else.
     """
-    facts = [f"file {os.path.abspath(path)}" for path in files]  # noqa: PTH100
-    lines = [_VERSION, invocation(options), " ".join(summary.splitlines())]
-    lines += [f"{observe(fact)}\t{fact}" for fact in (*facts, *_MACHINE)]
+    watched = [*files, os.path.join(venv, activation.PYTHON)]  # noqa: PTH118
+    machine = os.environ.get(_RECORDED)
+    facts = [f"file {os.path.abspath(path)}" for path in (*watched, *([machine] if machine else ()))]  # noqa: PTH100
+    head = [_VERSION, invocation(options), " ".join(summary.splitlines())]
+    rest = [_WARNING + " ".join(text.splitlines()) for text in warnings]
+    rest += [f"{observe(fact)}\t{fact}" for fact in dict.fromkeys((*facts, *_MACHINE))]
     beside = os.path.join(venv, f".{FILE}.{os.getpid()}")  # noqa: PTH118
     try:
-        with open(beside, "w", encoding="utf-8") as file:  # noqa: PTH123
-            file.write("\n".join(lines) + "\n")
+        with open(beside, "w", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+            file.write("\n".join([*head, *rest, f"{_END} {len(rest)}", ""]))
         os.replace(beside, os.path.join(venv, FILE))  # noqa: PTH105, PTH118
     except OSError:
         return
@@ -154,14 +167,21 @@ def _option(options: list[str], name: str) -> str | None:
     return value
 
 
+def _warn(stamp: Stamp) -> None:
+    for warning in stamp.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+
+
 def _say(venv: str, options: list[str], stamp: Stamp) -> int | None:
     """Repeat the earlier outcome in the form that was asked for."""
     if "--json" in options:
         try:
             with open(os.path.join(venv, OUTCOME), encoding="utf-8") as file:  # noqa: PTH118, PTH123
-                sys.stdout.write(file.read())
+                document = file.read()
         except OSError:
             return None
-    elif not {"-q", "--quiet"} & set(options):
+        sys.stdout.write(document)
+    _warn(stamp)
+    if "--json" not in options and not {"-q", "--quiet"} & set(options):
         sys.stderr.write(f"{stamp.summary}\n")
     return 0

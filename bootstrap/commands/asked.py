@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Asked"]
+__all__ = ["Asked", "environment_of", "lock_path_of", "project_folder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Asked:
     `options` are all words but the command's name and what stands behind `--`: the stamp compares them.
     """
 
-    project: Path = Path()
+    project: Path | None = None
     requirements: tuple[Path, ...] = ()
     constraints: tuple[Path, ...] = ()
     extras: tuple[str, ...] = ()
@@ -32,3 +33,27 @@ class Asked:
     output: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+
+
+def project_folder(asked: Asked) -> Path:
+    """The folder of the project, absolute: `--project`, TORCHSTRAP_PROJECT, or the current one."""
+    folder = asked.project or Path(os.environ.get("TORCHSTRAP_PROJECT") or ".")
+    return (folder.parent if folder.name == "pyproject.toml" else folder).absolute()
+
+
+def environment_of(asked: Asked) -> Path:
+    """Where the environment is: `--venv`, or `.venv` in the project."""
+    named = asked.venv or os.environ.get("TORCHSTRAP_VENV")
+    return Path(named).absolute() if named else project_folder(asked) / ".venv"
+
+
+def lock_path_of(asked: Asked) -> Path:
+    """`pylock.toml` beside a pyproject.toml; `pylock.NAME.toml` beside NAME.txt, so that each has its own."""
+    if asked.output not in {None, "-"}:
+        return Path(str(asked.output)).absolute()
+    if not asked.requirements:
+        return project_folder(asked) / "pylock.toml"
+    first = asked.requirements[0].absolute()
+    if not first.is_file():  # a pipe, as in `-r <(echo torch)`
+        return project_folder(asked) / "pylock.requirements.toml"
+    return first.parent / f"pylock.{first.name.split('.', maxsplit=1)[0]}.toml"

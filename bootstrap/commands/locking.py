@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,21 +15,26 @@ from packaging.version import Version
 
 from bootstrap.commands.choosing import Selection, newest_that_runs
 from bootstrap.commands.promises import keep_promises
+from bootstrap.commands.routing import Route, direct_sources, route
 from bootstrap.commands.session import Session
-from bootstrap.errors import BootstrapError, InputError, NoSolutionError, UnreachableError
+from bootstrap.commands.workshop import description_of
+from bootstrap.errors import InputError, NoSolutionError, UnreachableError
 from bootstrap.index.files import File
 from bootstrap.lock.difference import Difference, difference
 from bootstrap.lock.digest import inputs_digest
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import read
 from bootstrap.lock.pylock_write import save, write
-from bootstrap.project.indexes import explicit_index
 from bootstrap.project.model import Item, Project, Source
 from bootstrap.project.sources import sources_for
-from bootstrap.resolver.resolution import Direct, Resolution
+from bootstrap.resolver.resolution import Resolution
+from bootstrap.wheels.disk import writing
 from profiles import Offer, is_family
 
-__all__ = ["Locked", "Written", "lock", "lock_all", "lock_for", "save_lock"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["Locked", "Written", "lock", "lock_all", "lock_for", "lock_text", "route_of", "save_lock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ def lock_for(session: Session, selection: Selection) -> Locked:
         what = f"has no resolution of {offer.name} for {_place(session)}" if present else "is not there"
         raise InputError(session.lock_path, f"{what}; write it with `torchstrap lock`, or leave --frozen out")
     bound = newest_that_runs(selection, session.machine, session.target.markers)
-    resolution = _resolve(session, selection, offer, _preferences(present), (bound,) if bound else ())
+    resolution = _resolve(session, selection, offer, _preferences(present, offer), (bound,) if bound else ())
     lock = _merged(session, selection, present, (resolution,), digest)
     return Locked(lock, resolution, is_new=True)
 
@@ -66,19 +75,19 @@ def lock_all(session: Session, selection: Selection) -> Lock:
     """
     digest = _digest(session, selection)
     present = None if session.asked.upgrade else _present(session)
-    preferences = _preferences(present)
+    aligned: dict[str, Version] = {}
     offers = sorted(selection.offers, key=lambda each: each != selection.choice.offer)
     resolutions = []
     for offer in offers:
         try:
-            resolution = _resolve(session, selection, offer, preferences)
+            resolution = _resolve(session, selection, offer, {**aligned, **_preferences(present, offer)})
         except UnreachableError as error:
             if offer == selection.choice.offer:
                 raise
             session.warn(f"{offer.name} is not in the lock: {error}")
             continue
         resolutions.append(resolution)
-        preferences = {**{pin.name: pin.version for pin in resolution.pins}, **preferences}
+        aligned = {**{pin.name: pin.version for pin in resolution.pins}, **aligned}
     return _merged(session, selection, present, tuple(resolutions), digest)
 
 
@@ -99,7 +108,7 @@ def lock(session: Session) -> Written:
     selection = session.select()
     before = _present(session)
     locked = lock_all(session, selection)
-    text = write(locked, session.lock_path.parent)
+    text = lock_text(session, locked)
     is_changed = text != _text_of(session.lock_path)
     if is_changed and not session.asked.check and session.asked.output != "-":
         save(session.lock_path, text)
@@ -115,11 +124,39 @@ def _differences(before: Lock | None, after: Lock) -> Mapping[str, Difference]:
     return {each.offer: difference(old[_key(each)], each.pins) for each in after.resolutions if _key(each) in old}
 
 
-def save_lock(session: Session, lock: Lock) -> None:
-    """Write the lock where the project keeps it, if its bytes would change."""
-    text = write(lock, session.lock_path.parent)
-    if text != _text_of(session.lock_path):
-        save(session.lock_path, text)
+def lock_text(session: Session, lock: Lock) -> str:
+    """The file's content; relative paths in it are meant from the file's folder."""
+    return write(lock, session.lock_path.parent)
+
+
+def save_lock(session: Session, lock: Lock, text: str) -> None:
+    """Write the lock where the project keeps it, together with what another sync has put there meanwhile."""
+    with _held(session):
+        present = _present(session)
+        if present is not None and present.inputs == lock.inputs:
+            made = {_key(each) for each in lock.resolutions}
+            others = tuple(each for each in present.resolutions if _key(each) not in made)
+            if others:
+                offers = (*lock.offers, *(each for each in present.offers if each not in lock.offers))
+                resolutions = tuple(sorted((*lock.resolutions, *others), key=_key))
+                text = lock_text(session, replace(lock, offers=offers, resolutions=resolutions))
+        if text != _text_of(session.lock_path):
+            save(session.lock_path, text)
+
+
+@contextmanager
+def _held(session: Session) -> Iterator[None]:
+    """Two environments of one project may be made at once: whoever writes their lock looks again, alone."""
+    if sys.platform == "win32":  # the last writer wins
+        yield
+        return
+    folder = session.cache / "locks"
+    with writing("waiting for the lock", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(os.fsencode(session.lock_path)).hexdigest()[:16]
+        with (folder / name).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
 
 def _text_of(path: Path) -> str | None:
@@ -162,18 +199,18 @@ def _resolve(
 
     project, target = session.project, session.target
     starts = roots(project, selection, offer)
-    extras = frozenset(label.removeprefix("extra:") for label in starts if label.startswith("extra:"))
-    groups = frozenset(label.removeprefix("group:") for label in starts if label.startswith("group:"))
-    sources = sources_for(project, extras, groups, target.markers)
+    sources = _sources(session, starts)
+    answers = route(project, session.settings, sources, offer)
+    session.workshop.settle(answers, offer)
     session.activity.step(f"Resolving {offer.name} for Python {target.python_minor} on {target.platform}")
     request = Request(
         target=target,
         offer=offer.name,
         roots=starts,
-        index_for=_index_for(session, sources, offer),
+        index_for=answers,
         variant=offer.variant,
         in_family=is_family,
-        direct=_direct(sources),
+        direct=direct_sources(sources),
         constraints=(*project.constraints, *constraints),
         overrides=project.overrides,
         preferences=preferences,
@@ -192,48 +229,36 @@ def _resolve(
     return replace(resolution, pins=tuple(kept))
 
 
+def _sources(session: Session, starts: Mapping[str, tuple[Requirement, ...]]) -> Mapping[str, Source]:
+    extras = frozenset(label.removeprefix("extra:") for label in starts if label.startswith("extra:"))
+    groups = frozenset(label.removeprefix("group:") for label in starts if label.startswith("group:"))
+    return sources_for(session.project, extras, groups, session.target.markers)
+
+
+def route_of(session: Session, selection: Selection, offer: Offer) -> Route:
+    """Which index answers for which package in the resolution of an offer."""
+    sources = _sources(session, roots(session.project, selection, offer))
+    return route(session.project, session.settings, sources, offer)
+
+
 def _sized(session: Session, file: File) -> File:
     """With the size that reading the metadata has shown: it makes progress and preflight exact, in later runs too."""
     size = session.catalogue.size(file)
     return file if size == file.size else replace(file, size=size)
 
 
-def _index_for(session: Session, sources: Mapping[str, Source], offer: Offer) -> Callable[[str], str | None]:
-    """Who answers for a name: its source; for the torch family the variant's index; else the ordinary indexes."""
-    named = {
-        name: explicit_index(session.project, source.index, session.settings)
-        for name, source in sources.items()
-        if source.index
-    }
-
-    def index_for(name: str) -> str | None:
-        if name in named:
-            return named[name]
-        return offer.index if is_family(name) else None
-
-    return index_for
-
-
-def _direct(sources: Mapping[str, Source]) -> Mapping[str, Direct]:
-    found = {}
-    for name, source in sources.items():
-        if source.url is not None:
-            found[name] = Direct(source.url, subdirectory=source.subdirectory)
-        elif source.path is not None:
-            found[name] = Direct(source.path.as_uri(), path=source.path, editable=source.editable)
-        elif source.git is not None:
-            raise BootstrapError(
-                f"{name} comes from git ({source.git}), which is not supported yet; "
-                f"give a path to a clone, or the address of an archive"
-            )
-    return found
-
-
 def _digest(session: Session, selection: Selection) -> str:
     """What the lock was made for: the project, the settings that matter, and the conflict members that are on."""
     offered = {each.name for each in selection.offers}
     extras = sorted(name for conflict in session.project.conflicts for name in _on(conflict, selection) - offered)
-    return inputs_digest(session.project, {**session.settings_that_matter(), "conflicting": extras})
+    folders = {
+        source.path.as_posix(): description_of(source.path)
+        for several in session.project.sources.values()
+        for source in several
+        if source.path is not None and source.path.is_dir()
+    }
+    settings = {**session.settings_that_matter(), "conflicting": extras, "folders": folders}
+    return inputs_digest(session.project, settings)
 
 
 def _on(conflict: frozenset[Item], selection: Selection) -> set[str]:
@@ -257,9 +282,10 @@ def _find(lock: Lock, offer: Offer, session: Session) -> Resolution | None:
     )
 
 
-def _preferences(lock: Lock | None) -> Mapping[str, Version]:
-    """Versions that are locked already: a new resolution keeps them where they fit."""
-    return {pin.name: pin.version for each in (lock.resolutions if lock else ()) for pin in each.pins}
+def _preferences(lock: Lock | None, offer: Offer) -> Mapping[str, Version]:
+    """Versions that are locked already, the offer's own before those of others: they are kept where they fit."""
+    resolutions = sorted(lock.resolutions if lock else (), key=lambda each: each.offer == offer.name)
+    return {pin.name: pin.version for each in resolutions for pin in each.pins}
 
 
 def _merged(

@@ -11,8 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bootstrap.commands.asked import Asked
-from bootstrap.commands.session import environment_of
+from bootstrap.commands.asked import Asked, environment_of
 from bootstrap.environment import activation, verification
 from bootstrap.environment.installed import Distribution, installed
 from bootstrap.environment.interpreter import Interpreter, describe

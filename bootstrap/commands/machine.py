@@ -15,7 +15,7 @@ def this_machine() -> Machine:
     try:
         return probe()
     except MachineFormatError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(f"TORCHSTRAP_MACHINE: {error}") from error
 
 
 def recorded_machine(file: Path) -> Machine:

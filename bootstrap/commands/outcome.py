@@ -31,7 +31,9 @@ class Package:
         """The package that a pin stands for."""
         version = str(pin.version)
         if not pin.files:
-            return cls(pin.name, version, None, pin.direct.url if pin.direct else None, None)
+            direct = pin.direct
+            place = without_credentials(direct.url) if direct else None
+            return cls(pin.name, version, None, place, direct.hashes.get("sha256") if direct else None)
         file = pin.files[0]
         return cls(pin.name, version, without_credentials(file.index), file.filename, file.hashes.get("sha256"))
 

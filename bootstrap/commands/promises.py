@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from bootstrap.errors import NoCompatibleFileError, UsageError
 from bootstrap.index.files import File
-from bootstrap.resolver.resolution import Pin
+from bootstrap.resolver.resolution import Direct, Pin
 
 __all__ = ["keep_promises"]
 
@@ -35,9 +35,14 @@ def keep_promises(pins: Sequence[Pin], hashes: Mapping[str, frozenset[str]], *, 
                 f"{pin.name} {pin.version} has no --hash, but others have: give every package one, "
                 f"those that are only needed by others too (`torchstrap lock` writes a lock that has them all)"
             )
+        if pin.direct is not None and _digests(pin.direct) & promised[pin.name]:
+            yield pin
+            continue
         kept = tuple(file for file in pin.files if _digests(file) & promised[pin.name])
         if not kept:
-            has = ", ".join(sorted(digest for file in pin.files for digest in _digests(file))[:3])
+            has = ", ".join(
+                sorted(digest for file in (*pin.files, pin.direct) if file for digest in _digests(file))[:3]
+            )
             raise NoCompatibleFileError(
                 f"{pin.name} {pin.version}: no file that fits here has a hash that was promised "
                 f"({', '.join(sorted(promised[pin.name]))}); the index has {has}. Check where the promise came from."
@@ -45,5 +50,5 @@ def keep_promises(pins: Sequence[Pin], hashes: Mapping[str, frozenset[str]], *, 
         yield replace(pin, files=kept)
 
 
-def _digests(file: File) -> frozenset[str]:
+def _digests(file: File | Direct) -> frozenset[str]:
     return frozenset(f"{name}:{digest}" for name, digest in file.hashes.items())

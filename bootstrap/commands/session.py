@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap import toml
 from bootstrap.commands.activity import Activity
-from bootstrap.commands.asked import Asked
+from bootstrap.commands.asked import Asked, environment_of, lock_path_of, project_folder
 from bootstrap.commands.choosing import Selection, select_offer
 from bootstrap.commands.machine import this_machine
 from bootstrap.commands.workshop import Workshop
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bootstrap.project.requirements_file import Options
     from bootstrap.resolver.candidates import Policy
 
-__all__ = ["Session", "environment_of", "lock_path_of", "opened"]
+__all__ = ["Session", "opened"]
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Session:
         from bootstrap.index.client import Client, NetworkSettings  # noqa: PLC0415 - a warm run fetches nothing
 
         settings = self.settings
-        return Client(
+        client = Client(
             NetworkSettings(
                 timeout=settings.timeout,
                 retries=settings.retries,
@@ -98,6 +98,13 @@ class Session:
                 offline=settings.offline,
             )
         )
+        # A lock holds no credentials, and a locked run reads no page: the files' hosts are known from here.
+        for address in (
+            *indexes.named_addresses(self.project, settings),
+            *(index.url for index in self.project.indexes),
+        ):
+            client.remember(client.rewrite(address))
+        return client
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -154,14 +161,15 @@ class Session:
             self.warnings.append(sentence)
 
     def settings_that_matter(self) -> Mapping[str, Any]:
-        """The part of the settings that a lock depends on, as values that JSON knows."""
+        """The part of the settings that a lock depends on, as values that JSON knows.
+
+        What pip's configuration of this machine says is not among it: a lock is for every machine.
+        """
         settings = self.settings
         return {
             "index-url": settings.index_url,
             "extra-index-urls": settings.extra_index_urls,
-            "find-links": settings.find_links,
-            "pip-index-url": settings.pip_index_url,
-            "pip-extra-index-urls": settings.pip_extra_index_urls,
+            "no-index": settings.no_index,
             "requirements-index-urls": settings.requirements_index_urls,
             "prereleases": settings.prereleases,
             "no-build": settings.no_build,
@@ -174,7 +182,7 @@ class Session:
 @contextmanager
 def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
     """A session for the block. With `--no-cache` all that is fetched lies in a folder that goes away with it."""
-    configuration = read_pip_configuration(os.environ, Path.home())
+    configuration = read_pip_configuration(os.environ, _home())
     project, options = _read(asked)
     settings = read_settings(
         command_line=asked.settings,
@@ -200,35 +208,22 @@ def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
                 session.client.close()
 
 
-def environment_of(asked: Asked) -> Path:
-    """Where the environment is: `--venv`, or `.venv` in the project."""
-    named = asked.venv or os.environ.get("TORCHSTRAP_VENV")
-    return Path(named).absolute() if named else _folder(asked) / ".venv"
-
-
-def lock_path_of(asked: Asked) -> Path:
-    """`pylock.toml` beside a pyproject.toml; `pylock.NAME.toml` beside NAME.txt, so that each has its own."""
-    if asked.output not in {None, "-"}:
-        return Path(str(asked.output)).absolute()
-    if not asked.requirements:
-        return _folder(asked) / "pylock.toml"
-    first = asked.requirements[0].absolute()
-    return first.parent / f"pylock.{first.name.split('.', maxsplit=1)[0]}.toml"
-
-
-def _folder(asked: Asked) -> Path:
-    folder = asked.project if asked.project != Path() else Path(os.environ.get("TORCHSTRAP_PROJECT", "."))
-    return (folder.parent if folder.name == "pyproject.toml" else folder).absolute()
+def _home() -> Path:
+    """Containers run under users that nobody has heard of."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
 
 
 def _read(asked: Asked) -> tuple[Project, Options | None]:
     if not asked.requirements and not asked.constraints:
-        return read_project(_folder(asked)), None
+        return read_project(project_folder(asked)), None
     from bootstrap.project.requirements_file import read_requirements  # noqa: PLC0415 - most runs read none
 
     if asked.requirements:
         return read_requirements(asked.requirements, asked.constraints)
-    project = read_project(_folder(asked))
+    project = read_project(project_folder(asked))
     narrowing, options = read_requirements((), asked.constraints)
     constrained = (*project.constraints, *narrowing.constraints)
     files = (*project.files, *narrowing.files)
@@ -238,5 +233,7 @@ def _read(asked: Asked) -> tuple[Project, Options | None]:
 def _table(asked: Asked) -> Mapping[str, object]:
     if asked.requirements:
         return {}
-    table: Mapping[str, object] = toml.load(_folder(asked) / "pyproject.toml").get("tool", {}).get("torchstrap", {})
+    table: Mapping[str, object] = (
+        toml.load(project_folder(asked) / "pyproject.toml").get("tool", {}).get("torchstrap", {})
+    )
     return table

@@ -15,39 +15,55 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bootstrap.commands.archives import Archives, sha256_in
 from bootstrap.environment import virtual
 from bootstrap.environment.installation import Install, install
 from bootstrap.environment.layout import Layout
-from bootstrap.errors import BadDistributionError, BuildError, HashMismatchError, UnreachableError
+from bootstrap.errors import BadDistributionError, BuildError
+from bootstrap.index.addresses import without_credentials
 from bootstrap.index.files import File
 from bootstrap.resolver.resolution import Direct, Pin
+from bootstrap.wheels.disk import writing
 from bootstrap.wheels.store import Store, StoredWheel
 from profiles import is_family
 
 if TYPE_CHECKING:
     from bootstrap.build.backend import Build
+    from bootstrap.commands.routing import Route
     from bootstrap.commands.session import Session
     from bootstrap.index.metadata import Metadata
+    from profiles import Offer
 
-__all__ = ["Workshop"]
+__all__ = ["DESCRIPTIONS", "Workshop", "description_of"]
 
+DESCRIPTIONS = ("pyproject.toml", "setup.py", "setup.cfg")
 _CONNECTIONS = 16
-_OK = 200
 
 
-@dataclass(slots=True)
+@dataclass
 class Workshop:
     """Makes wheels and environments for one session."""
 
     session: Session
+    _route: Route = field(default=lambda _name: None)
+    _offer: Offer | None = None
+    _family: tuple[Requirement, ...] = ()
+    _used: set[str] = field(default_factory=set)
     _metadata: dict[str, Metadata] = field(default_factory=dict)
+
+    def settle(self, route: Route, offer: Offer, pins: Sequence[Pin] = ()) -> None:
+        """From now on builds get the torch family from where the environment gets it, in the versions of `pins`."""
+        self._route, self._offer = route, offer
+        self._family = tuple(Requirement(f"{pin.name}=={pin.version}") for pin in pins if is_family(pin.name))
 
     def metadata(self, what: File | Direct) -> Metadata:
         """What a source distribution or a local source says of itself, built where it does not say it statically.
@@ -67,7 +83,7 @@ class Workshop:
 
         if isinstance(what, Direct) and what.path is not None and what.path.is_dir():
             return backend.metadata(what.path, self.provide)
-        archive = self._archive(what)
+        archive = self._archives.fetch(what)
         if archive.name.endswith(".whl"):
             return _metadata_of(self.session.store.add(archive, archive.name))
         static = static_metadata(archive)
@@ -83,10 +99,18 @@ class Workshop:
         Where the best file has none it is fetched to know it; others without one are left out.
         """
         unknown = [pin.files[0] for pin in pins if pin.files and "sha256" not in pin.files[0].hashes]
-        if not unknown:
-            return tuple(pins)
-        found = self._fetch(unknown)
-        return tuple(replace(pin, files=tuple(_hashed(pin.files, found))) for pin in pins)
+        wheels = self._fetch([each for each in unknown if each.is_wheel])
+        found = {url: wheel.sha256 for url, wheel in wheels.items()}
+        found |= {each.url: sha256_in(self._archives.fetch(each)) for each in unknown if not each.is_wheel}
+        return tuple(
+            replace(pin, files=tuple(_hashed(pin.files, found)), direct=self._with_hash(pin.direct)) for pin in pins
+        )
+
+    def _with_hash(self, direct: Direct | None) -> Direct | None:
+        """An archive from an address with its sha256; folders have none."""
+        if direct is None or "sha256" in direct.hashes or (direct.path is not None and direct.path.is_dir()):
+            return direct
+        return replace(direct, hashes={**direct.hashes, "sha256": sha256_in(self._archives.fetch(direct))})
 
     def wheels(self, pins: Sequence[Pin]) -> Mapping[str, StoredWheel]:
         """Every pin as a wheel in the store, by name. Downloads run together, builds one after the other."""
@@ -113,25 +137,32 @@ class Workshop:
 
         session = self.session
         roots = {"": tuple(Requirement(each) for each in requirements)}
-        resolution = resolve(
-            Request(target=session.target, offer="build", roots=roots, policy=session.policy),
-            session.catalogue,
-            metadata_of_sdist=self.metadata,
+        request = Request(
+            target=session.target,
+            offer="build",
+            roots=roots,
+            index_for=self._route,
+            variant=self._offer.variant if self._offer else None,
+            in_family=is_family,
+            constraints=self._family,
+            policy=session.policy,
         )
-        pins = self.with_hashes(resolution.pins)
+        pins = self.with_hashes(resolve(request, session.catalogue, metadata_of_sdist=self.metadata).pins)
+        self._used |= {f"{pin.name}=={pin.version}" for pin in pins if is_family(pin.name)}
         digest = hashlib.sha256(repr([session.interpreter.key, *(_identity(pin) for pin in pins)]).encode()).hexdigest()
         folder = session.cache / "builds" / digest[:16]
         python = folder / session.interpreter.python
         if python.exists():
             return python
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
-        try:
-            self.assemble(pins, beside, folder)
-            if not folder.exists():
-                beside.rename(folder)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+        with writing("preparing a build", folder.parent):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            beside = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
+            try:
+                self.assemble(pins, beside, folder)
+                if not folder.exists():
+                    beside.rename(folder)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
         return python
 
     def _fetch(self, files: Sequence[File]) -> Mapping[str, StoredWheel]:
@@ -174,52 +205,43 @@ class Workshop:
         if isinstance(what, Direct) and what.path is not None and what.path.is_dir():
             build = backend.build_editable if what.editable else backend.build_wheel
             return self._built(what.path, build, store)
-        archive = self._archive(what)
+        archive = self._archives.fetch(what)
         if archive.name.endswith(".whl"):
             return store.add(archive, archive.name)
         return self._built_once(archive, store)
 
     def _built_once(self, archive: Path, store: Store) -> StoredWheel:
-        """The wheel of a source distribution for this interpreter; remembered by the archive's hash."""
+        """The wheel of a source distribution for this interpreter; remembered by the archive's hash.
+
+        What was built with torch is remembered for that very torch, everything else for all.
+        """
         from bootstrap.build import backend  # noqa: PLC0415 - most environments need no build
         from bootstrap.build.source_distribution import unpack  # noqa: PLC0415
 
-        note = archive.with_name(f"{archive.name}.{self.session.interpreter.key}.wheel")
-        try:
-            found = store.find(note.read_text(encoding="ascii"))
-        except OSError:
-            found = None
-        if found is None:
-            self._announce(archive.name)
-            with tempfile.TemporaryDirectory(prefix="torchstrap-") as scratch:
-                found = self._built(unpack(archive, Path(scratch)), backend.build_wheel, store)
-            note.write_text(found.sha256, encoding="ascii")
-        return found
+        family = hashlib.sha256(repr(sorted(map(str, self._family))).encode()).hexdigest()[:16]
+        general = archive.with_name(f"{archive.name}.{self.session.interpreter.key}.wheel")
+        special = archive.with_name(f"{archive.name}.{self.session.interpreter.key}.{family}.wheel")
+        for note in (general, special):
+            with suppress(OSError):
+                found = store.find(note.read_text(encoding="ascii"))
+                if found is not None:
+                    return found
+        self._announce(archive.name)
+        self._used.clear()
+        with tempfile.TemporaryDirectory(prefix="torchstrap-") as scratch:
+            built = self._built(unpack(archive, Path(scratch)), backend.build_wheel, store)
+        with suppress(OSError):  # it only costs time to build it again
+            (special if self._used else general).write_text(built.sha256, encoding="ascii")
+        return built
 
     def _built(self, source: Path, build: Build, store: Store) -> StoredWheel:
         with tempfile.TemporaryDirectory(prefix="torchstrap-") as scratch:
             wheel = build(source, Path(scratch), self.provide)
             return store.add(wheel, wheel.name)
 
-    def _archive(self, what: File | Direct) -> Path:
-        """The file that an address names, below the cache in a folder named by the hash of its bytes."""
-        name = what.filename if isinstance(what, File) else what.url.split("#", 1)[0].rsplit("/", 1)[-1]
-        promised = what.hashes.get("sha256")
-        archives = self.session.cache / "archives"
-        if promised is not None and (archives / promised / name).is_file():
-            return archives / promised / name
-        answer = self.session.client.get(what.url)
-        if answer.status != _OK:
-            raise UnreachableError(what.url, f"the server answers {answer.status} where {name} should be")
-        actual = hashlib.sha256(answer.body).hexdigest()
-        if promised is not None and actual != promised:
-            raise HashMismatchError(name, promised, actual)
-        place = archives / actual / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        beside = place.with_name(f".{name}.{id(self)}")
-        beside.write_bytes(answer.body)
-        beside.replace(place)
-        return place
+    @cached_property
+    def _archives(self) -> Archives:
+        return Archives(self.session.cache / "archives", self.session.client)
 
     def _announce(self, name: str) -> None:
         if self.session.settings.no_build:
@@ -231,16 +253,25 @@ def _metadata_of(wheel: StoredWheel) -> bytes:
     return (wheel.tree / wheel.contents.information / "METADATA").read_bytes()
 
 
-def _hashed(files: Sequence[File], found: Mapping[str, StoredWheel]) -> Iterable[File]:
+def _hashed(files: Sequence[File], found: Mapping[str, str]) -> Iterable[File]:
     for each in files:
         if "sha256" in each.hashes:
             yield each
         elif each.url in found:
-            yield replace(each, hashes={**each.hashes, "sha256": found[each.url].sha256})
+            yield replace(each, hashes={**each.hashes, "sha256": found[each.url]})
 
 
 def _identity(pin: Pin) -> tuple[str, str, str | None]:
     return (canonicalize_name(pin.name), str(pin.version), pin.files[0].hashes.get("sha256") if pin.files else None)
+
+
+def description_of(folder: Path) -> str:
+    """A digest of how a project describes itself: when it changes, what is locked and installed is out of date."""
+    digest = hashlib.sha256()
+    for name in DESCRIPTIONS:
+        with suppress(OSError):
+            digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
 
 
 def _direct_url(pin: Pin) -> str | None:
@@ -252,4 +283,4 @@ def _direct_url(pin: Pin) -> str | None:
         information: Mapping[str, object] = {"dir_info": {"editable": True} if direct.editable else {}}
     else:
         information = {"archive_info": {"hashes": dict(direct.hashes)} if direct.hashes else {}}
-    return json.dumps({"url": direct.url, **information})
+    return json.dumps({"url": without_credentials(direct.url), **information})

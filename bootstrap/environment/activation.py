@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # built in; `signal` itself would import enum
 import os
 import sys
 
-__all__ = ["WINDOWS", "become", "variables"]
+__all__ = ["PYTHON", "WINDOWS", "become", "variables"]
 
 WINDOWS = os.name == "nt"
+PYTHON = "Scripts/python.exe" if WINDOWS else "bin/python"
 
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
@@ -19,7 +21,8 @@ def variables(venv: str, environ: dict[str, str]) -> dict[str, str]:
     scripts = os.path.join(venv, "Scripts" if WINDOWS else "bin")  # noqa: PTH118
     changed = {name: value for name, value in environ.items() if name != "PYTHONHOME"}
     changed["VIRTUAL_ENV"] = venv
-    changed["PATH"] = os.pathsep.join(part for part in (scripts, environ.get("PATH", "")) if part)
+    # Where nobody set PATH the system looks in places of its own, which a PATH of ours would hide.
+    changed["PATH"] = os.pathsep.join(part for part in (scripts, environ.get("PATH", os.defpath)) if part)
     return changed
 
 
@@ -28,9 +31,13 @@ def become(venv: str, command: list[str]) -> int:
     environ = variables(venv, dict(os.environ))
     sys.stdout.flush()
     sys.stderr.flush()
+    # Python ignores these for itself; what is ignored stays ignored in the program, and `yes | head` would complain.
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if hasattr(_signal, name):
+            _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
     try:
         os.execvpe(command[0], command, environ)  # noqa: S606 - this is what `run` is for
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the second where PATH names something that is no folder
         sys.stderr.write(f"torchstrap: {command[0]}: not found, neither in {venv} nor on PATH\n")
         return _NOT_FOUND
     except OSError as error:

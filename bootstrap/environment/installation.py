@@ -15,11 +15,11 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bootstrap.environment.layout import Layout
-from bootstrap.environment.link import Link, carry_out, method_between
+from bootstrap.environment.link import Parcel, carry_out, method_between
 from bootstrap.environment.scripts import entry_point_scripts, readdressed
 from bootstrap.errors import BadDistributionError, VerificationError
 from bootstrap.wheels.contents import DataFile
@@ -48,7 +48,7 @@ class _Claims:
     layout: Layout
     owners: dict[str, int] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
-    links: list[Link] = field(default_factory=list)
+    parcels: list[Parcel] = field(default_factory=list)
     texts: dict[str, tuple[bytes, bool]] = field(default_factory=dict)
     dropped: dict[int, set[str]] = field(default_factory=dict)
     added: dict[int, list[tuple[str, str, int]]] = field(default_factory=dict)
@@ -84,28 +84,30 @@ def install(
 
 
 def _claim(claims: _Claims, number: int, wheel: StoredWheel) -> None:
-    """The files of a wheel that go to site-packages as they are. The hot loop: one turn per file."""
-    site = _site(claims.layout, wheel)
-    root, tree = str(claims.layout.root), str(wheel.tree)
-    owners, links = claims.owners, claims.links
+    """The files of a wheel that go to site-packages as they are."""
+    site, contents = _site(claims.layout, wheel), wheel.contents
+    owners, paths = claims.owners, contents.paths
+    places = [f"{site}/{path}" for path in paths]
+    if owners.keys().isdisjoint(places):  # nearly always, and then there is no need to look at them one by one
+        owners.update(dict.fromkeys(places, number))
+    else:
+        for place in places:
+            if owners.setdefault(place, number) != number:
+                claims.disputes.append((owners[place], number, place))
+        paths = [path for path, place in zip(paths, places, strict=True) if owners[place] == number]
+    target = f"{claims.layout.root}/{site}"
     claims.folders.add(site)
-    claims.folders.update([f"{site}/{each}" for each in wheel.contents.directories])
-    for path, _, executable in wheel.contents.files:
-        place = f"{site}/{path}"
-        if owners.setdefault(place, number) == number:
-            links.append(Link(f"{tree}/{path}", f"{root}/{place}", executable))
-        else:
-            claims.disputes.append((owners[place], number, place))
+    claims.parcels.append(Parcel(str(wheel.tree), target, contents.directories, paths, contents.executables))
 
 
 def _claim_texts(claims: _Claims, number: int, each: Install, installs: Sequence[Install]) -> None:
-    """What is written for this environment, and the wheel's `.data` files."""
+    """What is written for this environment, and with it the wheel's `.data` files, some of which are."""
     layout, wheel = claims.layout, each.wheel
     python = f"{layout.final}/{layout.python}"
+    claims.folders.add(layout.scripts)
     for name, content in entry_point_scripts(wheel.filename, wheel.contents.entry_points, python):
         _claim_text(claims, number, f"{layout.scripts}/{name}", content, executable=True)
-    for row in wheel.contents.data:
-        _claim_data(claims, number, wheel, row, python)
+    _claim_schemes(claims, number, wheel, python)
     information = f"{_site(layout, wheel)}/{wheel.contents.information}"
     _claim_text(claims, number, f"{information}/INSTALLER", INSTALLER)
     if each.requested:
@@ -117,24 +119,37 @@ def _claim_texts(claims: _Claims, number: int, each: Install, installs: Sequence
         raise VerificationError([f"{wheel.filename} and {other.filename} are one package at one version; take one."])
 
 
-def _claim_data(claims: _Claims, number: int, wheel: StoredWheel, row: DataFile, python: str) -> None:
+def _claim_schemes(claims: _Claims, number: int, wheel: StoredWheel, python: str) -> None:
+    """The wheel's `.data` files: a parcel for each scheme that has some to link."""
+    linked: dict[str, list[DataFile]] = {}
+    for row in wheel.contents.data:
+        if _claim_data(claims, number, wheel, row, python):
+            linked.setdefault(row.scheme, []).append(row)
+    for scheme, rows in linked.items():
+        source = rows[0].source.removesuffix(f"/{rows[0].path}")
+        target = f"{claims.layout.root}/{claims.layout.scheme(scheme, wheel.name)}"
+        executables = frozenset(row.path for row in rows if row.executable)
+        claims.parcels.append(Parcel(f"{wheel.tree}/{source}", target, (), [row.path for row in rows], executables))
+
+
+def _claim_data(claims: _Claims, number: int, wheel: StoredWheel, row: DataFile, python: str) -> bool:
+    """Claim one of them. Whether it is to be linked: it may be written instead, or belong to another wheel."""
     folder = claims.layout.scheme(row.scheme, wheel.name)
     place = f"{folder}/{row.path}" if folder else row.path
     source = f"{wheel.tree}/{row.source}"
-    if (claims.layout.root / place).exists():
+    if os.path.exists(f"{claims.layout.root}/{place}"):  # noqa: PTH110 - some wheels bring hundreds
         raise BadDistributionError(wheel.filename, [f"{row.source!r} would replace a file of the environment itself"])
+    claims.folders.add(place.rpartition("/")[0])
     if row.scheme == "scripts" and _needs_writing(source, row):
         with open(source, "rb") as file:  # noqa: PTH123
             content = file.read()
         _claim_text(claims, number, place, readdressed(content, python) or content, executable=True)
-        return
+        return False
     owner = claims.owners.setdefault(place, number)
     _add_row(claims, number, place, row.digest, row.size)
-    if owner == number:
-        claims.folders.add(place.rpartition("/")[0])
-        claims.links.append(Link(source, f"{claims.layout.root}/{place}", row.executable))
-    else:
+    if owner != number:
         claims.disputes.append((owner, number, place))
+    return owner == number
 
 
 def _needs_writing(source: str, row: DataFile) -> bool:
@@ -150,7 +165,6 @@ def _claim_text(claims: _Claims, number: int, place: str, content: bytes, *, exe
     _add_row(claims, number, place, f"sha256={digest}", len(content))
     owner = claims.owners.setdefault(place, number)
     if owner == number:
-        claims.folders.add(place.rpartition("/")[0])
         claims.texts[place] = (content, executable)
     else:
         claims.disputes.append((owner, number, place))
@@ -212,28 +226,19 @@ def _record(claims: _Claims, number: int, each: Install) -> None:
 
 def _relative(place: str, site: str) -> str:
     """A path of the environment as seen from site-packages."""
-    return place[len(site) + 1 :] if place.startswith(f"{site}/") else os.path.relpath(place, site).replace(os.sep, "/")
+    if place.startswith(f"{site}/"):
+        return place[len(site) + 1 :]
+    if place.partition("/")[0] != site.partition("/")[0]:
+        return "../" * (site.count("/") + 1) + place
+    return os.path.relpath(place, site).replace(os.sep, "/")
 
 
 def _write(claims: _Claims, sample: StoredWheel, workers: int) -> None:
     root = str(claims.layout.root)
-    carry_out(
-        claims.links,
-        [f"{root}/{each}" for each in sorted(_with_parents(claims.folders))],
-        method_between(f"{sample.folder}/wheel.json", claims.layout.root),
-        workers,
-    )
+    for folder in claims.folders:
+        os.makedirs(f"{root}/{folder}", exist_ok=True)  # noqa: PTH103
+    carry_out(claims.parcels, method_between(f"{sample.folder}/wheel.json", claims.layout.root), workers)
     for place, (content, executable) in claims.texts.items():
         made = os.open(f"{root}/{place}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if executable else 0o666)
         with os.fdopen(made, "wb") as file:
             file.write(content)
-
-
-def _with_parents(folders: set[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for folder in folders:
-        here = folder
-        while here and here not in seen:
-            seen.add(here)
-            here = here.rpartition("/")[0]
-    yield from seen

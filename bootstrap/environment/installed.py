@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 from packaging.utils import NormalizedName, canonicalize_name
 
 __all__ = ["Distribution", "by_name", "installed"]
+
+# It begins with the end of the line before, which regular expressions find much faster than a beginning.
+FIELD = re.compile(r"\n(name|version|requires-dist|provides-extra)[ \t]*:(.*(?:\n[ \t].*)*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +57,33 @@ def _information(site: Path) -> Iterator[Path]:
 
 
 def _read(folder: Path) -> Distribution:
-    names = frozenset(os.listdir(folder))  # noqa: PTH208
-    fields = _headers((folder / "METADATA").read_bytes()) if "METADATA" in names else {}
+    place = str(folder)
+    names = frozenset(os.listdir(place))  # noqa: PTH208
+    fields = _headers(_content(f"{place}/METADATA")) if "METADATA" in names else {}
     return Distribution(
         name=next(iter(fields.get("name", ())), folder.name.removesuffix(".dist-info").partition("-")[0]),
         version=next(iter(fields.get("version", ())), ""),
         requires=tuple(fields.get("requires-dist", ())),
         extras=tuple(fields.get("provides-extra", ())),
         record="RECORD" in names,
-        installer=(folder / "INSTALLER").read_text(encoding="utf-8", errors="replace").strip()
-        if "INSTALLER" in names
-        else "",
+        installer=_content(f"{place}/INSTALLER").decode("utf-8", "replace").strip() if "INSTALLER" in names else "",
         direct_url=_direct_url(folder) if "direct_url.json" in names else None,
         folder=folder,
     )
 
 
+def _content(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - there are hundreds, and a Path costs as much again
+        return file.read()
+
+
 def _headers(content: bytes) -> Mapping[str, list[str]]:
-    """The fields before the description; continued lines are joined."""
-    text = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0].decode("utf-8", "replace")
+    """The fields that we want, of those before the description; continued lines are joined."""
+    head = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    text = "\n" + head.decode("utf-8", "replace")
     fields: dict[str, list[str]] = {}
-    last: list[str] = []
-    for line in text.split("\n"):
-        if line[:1] in {" ", "\t"} and last:
-            last[-1] += f" {line.strip()}"
-            continue
-        key, colon, value = line.partition(":")
-        if colon:
-            last = fields.setdefault(key.strip().lower(), [])
-            last.append(value.strip())
+    for key, value in FIELD.findall(text):
+        fields.setdefault(key.lower(), []).append(" ".join(map(str.strip, value.split("\n"))).strip())
     return fields
 
 

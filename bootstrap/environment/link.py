@@ -6,6 +6,9 @@
 
 Which one works is tried once with a file of the store. A single file that resists (a link count at its limit) is
 copied. Work goes in lists of names, not in walks over folders: the store knows what a wheel holds.
+
+A thread takes a whole parcel, its folders and then its files, so that threads seldom wait for each other; what is too
+much for one thread (torch) is shared out once all folders are there.
 """
 
 from __future__ import annotations
@@ -16,24 +19,29 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Link", "Method", "carry_out", "clone", "copy", "hardlink", "method_between"]
+__all__ = ["Method", "Parcel", "carry_out", "clone", "copy", "hardlink", "method_between"]
 
 FICLONE = 0x40049409  # include/uapi/linux/fs.h
-BATCH = 400  # files handed to a thread at once
+SHARE = 1000  # files handed to a thread at once
 UNLINKABLE = frozenset({errno.EMLINK, errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP, errno.EACCES})
 
 
-class Link(NamedTuple):
-    """One file to be had at `target`."""
+class Parcel(NamedTuple):
+    """Files that keep their names: `paths` below `source` are to be had below `target`, which has to be there.
+
+    `folders`, below `target` too, are all that this takes, parents first. They may be those of other parcels as well.
+    """
 
     source: str
     target: str
-    executable: bool
+    folders: Sequence[str]
+    paths: Sequence[str]
+    executables: Collection[str]
 
 
 Method = Callable[[str, str, bool], None]
@@ -94,31 +102,26 @@ def os_link(source: str, target: str, executable: bool) -> None:  # noqa: ARG001
     os.link(source, target)
 
 
-def carry_out(links: Sequence[Link], folders: Iterable[str], method: Method, workers: int) -> None:
-    """Make the folders (parents first), then all files. Raises OSError; the caller removes what was made."""
+def carry_out(parcels: Sequence[Parcel], method: Method, workers: int) -> None:
+    """Make all folders and files. Raises OSError; the caller removes what was made."""
+    # The large ones first: at the end no thread should be left alone with much to do.
+    ordered = sorted(parcels, key=lambda each: -len(each.paths))
+    first = [each._replace(paths=each.paths[:SHARE]) for each in ordered]
+    surplus = [
+        each._replace(folders=(), paths=each.paths[start : start + SHARE])
+        for each in ordered
+        for start in range(SHARE, len(each.paths), SHARE)
+    ]
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        for some in (first, surplus):
+            for done in [pool.submit(_fill, each, method) for each in some]:
+                done.result()
+
+
+def _fill(parcel: Parcel, method: Method) -> None:
+    source, target, folders, paths, executables = parcel
     for folder in folders:
         with contextlib.suppress(FileExistsError):
-            os.mkdir(folder)  # noqa: PTH102
-    batches = [links[start : start + BATCH] for start in range(0, len(links), BATCH)]
-    if workers < 2 or len(batches) < 2:  # noqa: PLR2004 - nothing to share out
-        for batch in batches:
-            _link_all(batch, method)
-        return
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        for done in [pool.submit(_link_all, batch, method) for batch in batches]:
-            done.result()
-
-
-def _link_all(batch: Sequence[Link], method: Method) -> None:
-    if method is hardlink:
-        link = os.link
-        for source, target, executable in batch:
-            try:
-                link(source, target)
-            except OSError as error:
-                if error.errno not in UNLINKABLE:
-                    raise
-                copy(source, target, executable)
-        return
-    for source, target, executable in batch:
-        method(source, target, executable)
+            os.mkdir(f"{target}/{folder}")  # noqa: PTH102
+    for path in paths:
+        method(f"{source}/{path}", f"{target}/{path}", path in executables)

@@ -1,4 +1,8 @@
-"""Small programs in front of packages: those of entry points, and those that a wheel brings with `#!python`."""
+"""Small programs in front of packages: those of entry points, and those that a wheel brings with `#!python`.
+
+Where the first line can simply name the interpreter, the few lines are written here. What is harder, the starters of
+Windows and paths that are too long or have a space, is installer's work.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,6 @@ import re
 from collections.abc import Iterator
 from typing import Literal, cast
 
-from installer.scripts import Script
-
 from bootstrap.errors import BadDistributionError
 
 __all__ = ["entry_point_scripts", "readdressed"]
@@ -19,6 +21,16 @@ SECTIONS: dict[str, Literal["console", "gui"]] = {"console_scripts": "console", 
 REFERENCE = re.compile(r"(?P<module>[\w.]+)\s*:\s*(?P<attribute>[\w.]+)\s*(?:\[.*\])?")
 RESERVED = re.compile(r"(python(\d+(\.\d+)*)?t?w?|activate|deactivate|activate_this\.py)", re.IGNORECASE)
 SHEBANG = re.compile(rb"#!pythonw?(?=[ \r\n]|$)")
+PLAIN_PYTHON = re.compile(r"/\S{1,120}")  # the first line of a program may have 127 bytes (Linux before 5.1)
+PROGRAM = """\
+#!{python}
+import sys
+
+from {module} import {name}
+
+if __name__ == "__main__":
+    sys.exit({attribute}())
+"""
 
 Kind = Literal["posix", "win-ia32", "win-amd64", "win-arm", "win-arm64"]
 
@@ -40,10 +52,25 @@ def entry_point_scripts(filename: str, text: str, python: str) -> Iterator[tuple
         elif found is None:
             issues.append(f"the entry point {name!r} refers to {reference!r}, which is no module:function")
         elif not issues:
-            script = Script(name, found["module"], found["attribute"], SECTIONS[section])
-            yield script.generate(python, _kind())
+            yield _program(name, found["module"], found["attribute"], SECTIONS[section], python)
     if issues:
         raise BadDistributionError(filename, issues)
+
+
+def _program(
+    name: str, module: str, attribute: str, section: Literal["console", "gui"], python: str
+) -> tuple[str, bytes]:
+    if _kind() == "posix" and _is_plain(python):
+        first = attribute.partition(".")[0]
+        return name, PROGRAM.format(python=python, module=module, name=first, attribute=attribute).encode()
+    # Importing it (email, zipfile) takes as long as writing hundreds of programs.
+    from installer.scripts import Script  # noqa: PLC0415
+
+    return Script(name, module, attribute, section).generate(python, _kind())
+
+
+def _is_plain(python: str) -> bool:
+    return python.isascii() and PLAIN_PYTHON.fullmatch(python) is not None
 
 
 def _declared(filename: str, text: str) -> list[tuple[str, str, str]]:
@@ -73,9 +100,18 @@ def readdressed(content: bytes, python: str) -> bytes | None:
     if not SHEBANG.match(content):
         return None
     first, newline, rest = content.partition(b"\n")
-    # installer knows what to do about over-long and spaced paths: take the lines that it puts before the code.
-    header = Script("_", "_", "_", "console").generate(python, "posix")[1].partition(b"# -*-")[0].rstrip(b"\n")
+    header = _header(python)
     arguments = first[2:].strip().partition(b" ")[2]
     if arguments and b"\n" not in header:
         header += b" " + arguments
     return header + (newline or b"\n") + rest
+
+
+def _header(python: str) -> bytes:
+    """The lines that make a program one of this interpreter."""
+    if _is_plain(python):
+        return f"#!{python}".encode()
+    from installer.scripts import Script  # noqa: PLC0415 - see above
+
+    # installer knows what to do about over-long and spaced paths: take the lines that it puts before the code.
+    return Script("_", "_", "_", "console").generate(python, "posix")[1].partition(b"# -*-")[0].rstrip(b"\n")

@@ -227,7 +227,9 @@ class Catalogue:
         return answer
 
     def _read_metadata(self, key: str, file: File) -> Metadata:
-        stored = self.cache.metadata(key)
+        # Under an address other bytes may lie tomorrow; under a hash never.
+        lasting = "sha256" in file.hashes
+        stored = self.cache.metadata(key) if lasting else None
         if stored is not None:
             self._measured(file, stored[1])
             return _parsed(stored[0], file)
@@ -235,7 +237,7 @@ class Catalogue:
         if body is None:
             body = metadata_from_wheel(self.client, file.url, file.filename, lambda size: self._measured(file, size))
         parsed = _parsed(body, file)
-        if not is_local(file.url):
+        if lasting and not is_local(file.url):
             self.cache.store_metadata(key, body, self._sizes.get(file.url))
         return parsed
 

@@ -51,7 +51,8 @@ def select(
         _check_names("group", chosen, source.dependency_groups or ())
         pins = _from_document(source, frozenset(extras), chosen, target, Path.cwd() if folder is None else folder)
     names = {pin.name for pin in pins}
-    fitting = (_fitted(pin, target, names) for pin in pins)
+    ranks = {tag: rank for rank, tag in enumerate(target.tags)}
+    fitting = (_fitted(pin, target, names, ranks) for pin in pins)
     return tuple(sorted(fitting, key=lambda pin: pin.name))
 
 
@@ -111,11 +112,10 @@ def _every_tag(document: Pylock) -> list[Tag]:
     return sorted({tag for wheel in wheels for tag in parse_wheel_filename(wheel.filename)[3]}, key=str)
 
 
-def _fitted(pin: Pin, target: Target, names: Collection[str]) -> Pin:
+def _fitted(pin: Pin, target: Target, names: Collection[str], ranks: Mapping[str, int]) -> Pin:
     requires = tuple(name for name in pin.requires if name in names)
     if pin.direct or not target.tags:
         return replace(pin, requires=requires)
-    ranks = {tag: rank for rank, tag in enumerate(target.tags)}
     wheels = [(rank, file) for file in pin.files if file.is_wheel and (rank := _rank(file, ranks)) is not None]
     # Of equal tags the higher build number is the better; sorted() keeps the names' order for the rest.
     ordered = [file for _, file in sorted(wheels, key=lambda each: each[0])]

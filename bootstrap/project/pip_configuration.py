@@ -26,11 +26,14 @@ _NOT_OPTIONS = frozenset({"version", "help", "config-file"})
 
 @dataclass(frozen=True, slots=True)
 class PipConfiguration:
-    """Texts by pip's long option names ("extra-index-url"), where each was said, and the files that were read."""
+    """Texts by pip's long option names ("extra-index-url"), where each was said, the files that were read, and all the
+    places where one would have been.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    places: tuple[Path, ...] = ()
 
 
 def read_pip_configuration(
@@ -46,7 +49,8 @@ def read_pip_configuration(
     `prefix` is the Python environment's folder, `root` the one that absolute default places lie under.
     Raises InputError for a file that pip could not read either.
     """
-    files = tuple(path for path in _places(environ, home, prefix, platform, root) if path.is_file())
+    places = tuple(_places(environ, home, prefix, platform, root))
+    files = tuple(path for path in places if path.is_file())
     read = [(path, _sections(path)) for path in files]
     values: dict[str, str] = {}
     origins: dict[str, str] = {}
@@ -59,7 +63,7 @@ def read_pip_configuration(
         key = _key(variable.removeprefix("PIP_"))
         if variable.startswith("PIP_") and value and key not in _NOT_OPTIONS:
             values[key], origins[key] = value, variable
-    return PipConfiguration(values, origins, files)
+    return PipConfiguration(values, origins, files, places)
 
 
 def _key(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from bootstrap.project.model import Index
 from bootstrap.resolver.candidates import Candidates
 from bootstrap.resolver.clauses import Fact
 from bootstrap.resolver.facts import Facts, split_package
@@ -62,7 +63,7 @@ def _unasked(candidates: Candidates, fact: Fact, specifiers: SpecifierSet) -> It
 def _offered(candidates: Candidates, facts: Facts) -> str:
     if candidates.direct is not None:
         return f"{candidates.direct.url} is version {candidates.versions[0]}"
-    where = " and ".join(candidates.indexes) or facts.request.index_for(candidates.name) or "no index"
+    where = " and ".join(candidates.indexes) or _address(facts.request.index_for(candidates.name))
     if not candidates.versions and where == "no index":
         return f"no index that was asked has {candidates.name}"
     verb = "have" if len(candidates.indexes) > 1 else "has"
@@ -72,3 +73,7 @@ def _offered(candidates: Candidates, facts: Facts) -> str:
     if len(texts) > SHOWN_VERSIONS:
         return f"{where} {verb} only others, {texts[0]} to {texts[-1]}"
     return f"{where} {verb} only {' and '.join(filter(None, (', '.join(texts[:-1]), texts[-1])))}"
+
+
+def _address(index: Index | str | None) -> str:
+    return index.url if isinstance(index, Index) else index or "no index"

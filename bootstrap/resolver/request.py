@@ -9,13 +9,14 @@ from typing import Literal
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from bootstrap.project.model import Index
 from bootstrap.resolver.candidates import Policy
 from bootstrap.resolver.resolution import Direct, Target
 
 __all__ = ["Event", "Report", "Request", "place_of"]
 
 
-def _ordinary(_name: str) -> str | None:
+def _ordinary(_name: str) -> Index | str | None:
     return None
 
 
@@ -38,7 +39,7 @@ class Request:
     target: Target
     offer: str = ""
     roots: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
-    index_for: Callable[[str], str | None] = _ordinary
+    index_for: Callable[[str], Index | str | None] = _ordinary
     variant: str | None = None
     in_family: Callable[[str], bool] = _nobody
     direct: Mapping[str, Direct] = field(default_factory=dict)

@@ -232,9 +232,12 @@ class Supply:
             if key in self._jobs:
                 return self._jobs[key]
         future: Future[Any] = Future()
-        future.set_result(work())
-        self._jobs[key] = future
-        return future
+        try:
+            future.set_result(work())
+        except Exception as problem:  # noqa: BLE001 - whoever asks again is told the same, and nothing is built again
+            future.set_exception(problem)
+        with self._lock:
+            return self._jobs.setdefault(key, future)
 
     def _quietly(self, done: Future[Any], follow: Callable[..., None], *arguments: Any) -> None:
         """Follow a guess; if it fails, or the pool is closing, whoever really asks will be told."""

@@ -2,7 +2,8 @@
 
 A `Contents` is everything that installing needs to know without looking into the folder again:
 
-    files        paths below site-packages, with their sizes and executable bits, in the archive's order
+    files        paths below site-packages, with their sizes and executable bits, in the archive's order; kept as
+                 columns, because an environment has tens of thousands of them and is linked by path
     directories  the folders that these need, parents first
     data         files of `NAME-VERSION.data/`, by scheme
     record       the wheel's own RECORD rows for `files`, ready to be written again
@@ -53,15 +54,24 @@ class Contents:
     information: str
     pure: bool
     size: int
-    files: Sequence[StoredFile]
+    paths: Sequence[str]
+    sizes: Sequence[int]
+    executables: frozenset[str]
     directories: Sequence[str]
     data: Sequence[DataFile]
     entry_points: str
     record: str
     notes: Sequence[str] = ()
 
+    @property
+    def files(self) -> Sequence[StoredFile]:
+        """The files one by one."""
+        return [
+            StoredFile(path, size, path in self.executables) for path, size in zip(self.paths, self.sizes, strict=True)
+        ]
+
     def to_json(self) -> Mapping[str, Any]:
-        """The JSON document of the store; files are columns, because those load fastest."""
+        """The JSON document of the store."""
         return {
             "schema": 1,
             "filename": self.filename,
@@ -70,9 +80,9 @@ class Contents:
             "information": self.information,
             "pure": self.pure,
             "size": self.size,
-            "files": [each.path for each in self.files],
-            "sizes": [each.size for each in self.files],
-            "executables": [number for number, each in enumerate(self.files) if each.executable],
+            "files": list(self.paths),
+            "sizes": list(self.sizes),
+            "executables": [number for number, path in enumerate(self.paths) if path in self.executables],
             "directories": list(self.directories),
             "data": [list(each) for each in self.data],
             "entry_points": self.entry_points,
@@ -82,8 +92,10 @@ class Contents:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Contents:
-        """Read what `to_json` wrote. Raises KeyError or TypeError when it is something else."""
-        executables = frozenset(document["executables"])
+        """Read what `to_json` wrote. Raises LookupError, TypeError or ValueError when it is something else."""
+        paths, sizes = cast("list[str]", document["files"]), cast("list[int]", document["sizes"])
+        if len(paths) != len(sizes):
+            raise ValueError("files and sizes differ in length")
         return cls(
             filename=document["filename"],
             name=document["name"],
@@ -91,10 +103,9 @@ class Contents:
             information=document["information"],
             pure=document["pure"],
             size=document["size"],
-            files=[
-                StoredFile(path, size, number in executables)
-                for number, (path, size) in enumerate(zip(document["files"], document["sizes"], strict=True))
-            ],
+            paths=paths,
+            sizes=sizes,
+            executables=frozenset([paths[number] for number in document["executables"]]),
             directories=cast("list[str]", document["directories"]),
             data=[DataFile(*row) for row in document["data"]],
             entry_points=document["entry_points"],

@@ -13,7 +13,7 @@ import pytest
 from bootstrap.environment.installation import Install, install
 from bootstrap.environment.interpreter import describe
 from bootstrap.environment.layout import Layout
-from bootstrap.environment.link import Method, clone, copy, hardlink, method_between
+from bootstrap.environment.link import SHARE, Method, clone, copy, hardlink, method_between
 from bootstrap.environment.virtual import create
 from bootstrap.errors import BadDistributionError, CannotWriteError, VerificationError
 from bootstrap.wheels.store import Store, StoredWheel
@@ -180,8 +180,8 @@ def test_a_program_that_is_script_and_entry_point_is_written_once(workshop: Work
 @pytest.mark.parametrize("workers", [1, 3])
 def test_many_files_all_arrive(workshop: Workshop, workers: int) -> None:
     wheels = [
-        workshop.wheel(f"tool{number}", {f"tool{number}/s{each % 7}/m{each}.py": f"{each}" for each in range(500)})
-        for number in range(3)
+        workshop.wheel(f"tool{number}", {f"tool{number}/s{each % 7}/m{each}.py": f"{each}" for each in range(count)})
+        for number, count in enumerate((3, 500, 2 * SHARE + 1))
     ]
     install([Install(each) for each in wheels], workshop.layout, workers=workers)
     for wheel in wheels:

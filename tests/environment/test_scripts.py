@@ -35,6 +35,23 @@ def test_a_program_runs(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (3, "hello\n")
 
 
+@pytest.mark.parametrize("folder", ["plain", "with space", "long" * 30], ids=["plain", "space", "long"])
+def test_a_program_runs_wherever_its_python_is(tmp_path: Path, folder: str) -> None:
+    python = tmp_path / folder / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "tool.py").write_text("class Tool:\n    @staticmethod\n    def main():\n        print('hello')\n")
+    ((name, content),) = entry_point_scripts("t.whl", "[console_scripts]\nt = tool:Tool.main\n", str(python))
+    program = tmp_path / name
+    program.write_bytes(content)
+    program.chmod(0o755)
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "hello\n"
+    old = readdressed(b"#!python\nimport tool\ntool.Tool.main()\n", str(python))
+    program.write_bytes(old or b"")
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "hello\n"
+
+
 @pytest.mark.parametrize(
     ("line", "issue"),
     [

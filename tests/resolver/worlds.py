@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from bootstrap.index.files import File, Listing
 from bootstrap.index.metadata import Metadata
+from bootstrap.project.model import Index
 from bootstrap.resolver.candidates import Policy
 from bootstrap.resolver.resolution import Direct, Resolution, Target
 from bootstrap.resolver.resolve import Request, resolve
@@ -73,10 +74,10 @@ class World:
     variants: dict[str, str | None] = field(default_factory=dict)
     metadata_read: list[str] = field(default_factory=list)
 
-    def listing(self, name: str, index: str | None = None, variant: str | None = None) -> Listing:
+    def listing(self, name: str, index: Index | str | None = None, variant: str | None = None) -> Listing:
         self.pages.append(name)
         self.variants[name] = variant
-        address = index or DEFAULT
+        address = index.url if isinstance(index, Index) else index or DEFAULT
         releases = self.indexes[address].get(name)
         if releases is None:
             return Listing(name, {})
