@@ -31,12 +31,14 @@ _WARNING = "! "
 _COMMANDS = ("sync", "run")
 _QUIET = frozenset({"-q", "--quiet", "-v", "--verbose", "--json"})
 _VARIABLES = (
+    "CUDA_DEVICE_ORDER",
     "CUDA_VISIBLE_DEVICES",
     "HIP_VISIBLE_DEVICES",
     "HOME",
     "NVIDIA_VISIBLE_DEVICES",
     "ROCR_VISIBLE_DEVICES",
     "XDG_CACHE_HOME",
+    "XDG_CONFIG_DIRS",
     "XDG_CONFIG_HOME",
     "ZE_AFFINITY_MASK",
 )
@@ -46,6 +48,7 @@ _RECORDED = "TORCHSTRAP_MACHINE"  # names a file that stands in for the machine
 _MACHINE = (
     "text /sys/module/nvidia/version",
     "text /proc/driver/nvidia/version",
+    "cards /proc/driver/nvidia/gpus",
     "node /dev/nvidiactl",
     "node /dev/nvidia0",
     "node /dev/dxg",
@@ -72,9 +75,7 @@ def answer(arguments: list[str]) -> int | None:
     options, command = _split(arguments[1:])
     venv = _environment(options)
     stamp = read(venv)
-    if stamp is None or stamp.invocation != invocation(options):
-        return None
-    if any(observe(name) != seen for name, seen in stamp.facts.items()):
+    if stamp is None or not _holds(stamp, options):
         return None
     if arguments[0] == "run":
         if not command or "--json" in options:
@@ -84,15 +85,36 @@ def answer(arguments: list[str]) -> int | None:
     return _say(venv, options, stamp)
 
 
+def _holds(stamp: Stamp, options: list[str]) -> bool:
+    try:
+        if stamp.invocation != invocation(options):
+            return False
+    except OSError:  # the current folder is gone
+        return False
+    return all(observe(name) == seen for name, seen in stamp.facts.items())
+
+
 def invocation(options: list[str]) -> str:
     """Everything but files that decides what `sync` does, as one line."""
     asked = [option for option in options if option not in _QUIET]
     variables = [
-        f"{name}={value}"
+        f"{name}={_without_passwords(value)}"
         for name, value in sorted(os.environ.items())
         if name in _VARIABLES or name.startswith(_PREFIXES)
     ]
-    return repr((asked, os.getcwd(), sys.executable, sys.version, variables))  # noqa: PTH109 - pathlib is slow to import
+    words = [_without_passwords(word) for word in asked]
+    return repr((words, os.getcwd(), sys.executable, sys.version, variables))  # noqa: PTH109 - pathlib is slow to import
+
+
+def _without_passwords(text: str) -> str:
+    """A text whose addresses have no user and password: a stamp can be read by whoever uses the environment."""
+    head, mark, rest = text.partition("://")
+    if not mark:
+        return text
+    host = rest
+    for end in "/ ,\t\n":
+        host = host.partition(end)[0]
+    return head + mark + host.rpartition("@")[2] + _without_passwords(rest[len(host) :])
 
 
 def observe(fact: str) -> str:
@@ -102,6 +124,9 @@ def observe(fact: str) -> str:
         if kind == "text":
             with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
                 return repr(file.read(4096))
+        if kind == "cards":
+            cards = [f"text {path}/{name}/information" for name in sorted(os.listdir(path))]  # noqa: PTH208
+            return repr([observe(card) for card in cards])
         status = os.stat(path)  # noqa: PTH116
     except OSError:
         return "absent"

@@ -197,3 +197,18 @@ def test_finds_the_environment_that_the_program_would_use(
     (tmp_path / place).mkdir(parents=True)
     stamp.write(place, options, [], "")
     assert stamp.answer(["sync", *options]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("--index-url", "--index-url"),
+        ("https://user:s3cret@host/simple", "https://host/simple"),
+        ("https://a:b@x/1 http://c:d@y:80/2,ftp://z/@3", "https://x/1 http://y:80/2,ftp://z/@3"),
+        ("https://host/p@th", "https://host/p@th"),
+        ("a=https://tok@h", "a=https://h"),
+    ],
+)
+def test_keeps_no_passwords(text: str, kept: str) -> None:
+    assert kept in stamp.invocation([text])
+    assert "s3cret" not in stamp.invocation([text])

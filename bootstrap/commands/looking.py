@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,12 +12,13 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from bootstrap import stamp
 from bootstrap.commands.asked import Asked, environment_of
 from bootstrap.environment import activation, verification
 from bootstrap.environment.installed import Distribution, installed
 from bootstrap.environment.interpreter import Interpreter, describe
 from bootstrap.environment.layout import Layout
-from bootstrap.errors import InputError
+from bootstrap.errors import InputError, VerificationError
 from probes import Gpu, Machine, Unknown
 from profiles import is_family
 
@@ -55,16 +57,32 @@ def machine_lines(machine: Machine) -> Iterator[str]:
 
 
 def verify_environment(asked: Asked) -> Mapping[str, Any]:
-    """Structure and proof of the current environment against what is installed in it.
+    """Prove that the environment is what `sync` made of the lock: every package, every byte, and that torch computes.
 
-    Raises InputError if there is no environment, VerificationError with every issue.
+    Raises InputError if there is no environment of ours, VerificationError with every issue.
     """
     venv, interpreter, layout = _opened(asked)
-    found = installed(*layout.site_packages)
-    expected: Mapping[str, Version] = {each.normalized: Version(each.version) for each in found}
-    verification.verify(*layout.site_packages, expected=expected, markers=interpreter.markers)
+    expected = _made(venv)
+    issues = verification.issues(*layout.site_packages, expected=expected, markers=interpreter.markers, extras={})
+    issues = (*issues, *verification.altered(*layout.site_packages))
+    if issues:
+        raise VerificationError([*issues, "`torchstrap sync` makes it anew"])
     proof = verification.prove(venv / layout.python, expected)
-    return {"schema": "torchstrap.verify/1", "environment": str(venv), "packages": len(found), "proof": asdict(proof)}
+    return {
+        "schema": "torchstrap.verify/1",
+        "environment": str(venv),
+        "packages": len(expected),
+        "proof": asdict(proof),
+    }
+
+
+def _made(venv: Path) -> Mapping[str, Version]:
+    """What the last sync put into the environment, by name."""
+    try:
+        packages = json.loads((venv / stamp.OUTCOME).read_bytes())["packages"]
+        return {each["name"]: Version(each["version"]) for each in packages}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(venv, "was not made by `torchstrap sync`, so there is nothing to compare it with") from error
 
 
 def tree(asked: Asked) -> Iterator[str]:

@@ -6,12 +6,15 @@ because only that shows that its libraries load and that the build is the one th
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import json
 import os
 import subprocess
 from collections import deque
 from collections.abc import Container, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +26,12 @@ from packaging.version import InvalidVersion, Version
 from bootstrap.environment.installed import Distribution, by_name, installed
 from bootstrap.errors import VerificationError
 
-__all__ = ["Proof", "issues", "prove", "verify", "verify_consistency"]
+__all__ = ["Proof", "altered", "issues", "prove", "verify", "verify_consistency"]
 
 TORCH = canonicalize_name("torch")
 LIMIT = 300  # seconds; the first import of torch from a network file system takes minutes
+CHUNK = 1024 * 1024
+RECORD_COLUMNS = 3
 SHOWN = 3  # missing files named per package
 
 SCRIPT = """
@@ -199,6 +204,40 @@ def _missing_files(package: Distribution) -> Iterator[str]:
     if gone:
         more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
         yield f"{package.name} {package.version} lacks {', '.join(gone[:SHOWN])}{more}."
+
+
+def altered(*site_packages: Path) -> tuple[str, ...]:
+    """Files whose bytes are not what their RECORD promises, one sentence per package. Reads everything: seconds."""
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as readers:
+        return tuple(issue for issue in readers.map(_altered_files, installed(*site_packages)) if issue)
+
+
+def _altered_files(package: Distribution) -> str:
+    if not package.record:
+        return ""
+    site = package.folder.parent
+    wrong = []
+    with (package.folder / "RECORD").open(encoding="utf-8", newline="") as file:
+        for path, promised, _ in (row for row in csv.reader(file) if len(row) == RECORD_COLUMNS):
+            algorithm, _, expected = promised.partition("=")
+            if algorithm in hashlib.algorithms_guaranteed and _digest(site / path, algorithm) not in {expected, None}:
+                wrong.append(path)
+    if not wrong:
+        return ""
+    more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+    return f"{package.name} {package.version}: {', '.join(wrong[:SHOWN])}{more} was changed after it was installed."
+
+
+def _digest(path: Path, algorithm: str) -> str | None:
+    """As RECORD spells it; None for a file that is gone, which is another issue."""
+    digest = hashlib.new(algorithm)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return None
+    return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
 
 
 def prove(python: Path, expected: Mapping[str, Version], *, limit: float = LIMIT) -> Proof:
