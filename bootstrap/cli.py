@@ -115,6 +115,10 @@ def _probe(parsed: argparse.Namespace, _: Asked, __: Sequence[str], console: Con
     from bootstrap.commands.machine import this_machine  # noqa: PLC0415
     from probes import LocalHost, probe  # noqa: PLC0415
 
+    if parsed.sysroot is not None and not parsed.sysroot.is_dir():
+        raise UsageError(
+            f"--sysroot {parsed.sysroot} is no folder; name one that holds /proc, /sys and /etc of a machine"
+        )
     machine = probe(LocalHost(parsed.sysroot)) if parsed.sysroot else this_machine()
     if parsed.json:
         console.json(machine.to_json())

@@ -51,7 +51,7 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
         selection = session.select()
         locked = lock_for(session, selection)
         # A lock that could not be written has to show before anything is built or switched.
-        text = lock_text(session, locked.lock)
+        text = lock_text(session, locked.lock) if locked.is_new else None
         pins = _pins(session, selection, locked)
         selection = _judged(session, selection, pins)
         for warning in selection.choice.warnings:
@@ -63,7 +63,7 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
         ):
             outcome = _outcome(session, selection, pins, locked)
             generation = _standing(session, pins) or _build(session, pins)
-            if locked.is_new:
+            if text is not None:
                 save_lock(session, locked.lock, text)
             outcome = replace(outcome, warnings=session.everything_to_say())
             _describe(generation, outcome)

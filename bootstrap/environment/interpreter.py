@@ -31,6 +31,7 @@ __all__ = ["Interpreter", "UnusableError", "describe", "target"]
 
 FORMAT = 2
 LIMIT = 60  # seconds; a Python on a cold network file system takes its time
+LONGEST_REASON = 300  # characters
 SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "aarch64"}
 SPELLINGS = {"linux_arm64": "linux_aarch64", "macos_aarch64": "macos_arm64", "windows_aarch64": "windows_arm64"}
@@ -133,7 +134,8 @@ def _ask(python: Path) -> Mapping[str, Any]:
     except ValueError:
         pass
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    why = lines[-1] if lines else f"exit status {done.returncode}"
+    # A program that is no Python may repeat our whole source in what it says.
+    why = lines[-1] if lines and len(lines[-1]) < LONGEST_REASON else f"exit status {done.returncode}"
     raise UnusableError(f"{python} is not a Python that can be used ({why}); name another with --python.")
 
 
