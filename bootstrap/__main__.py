@@ -6,6 +6,7 @@ is started. Keep it so.
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -26,7 +27,10 @@ def main() -> int:
 
     from bootstrap import cli  # noqa: PLC0415
 
-    return cli.main(sys.argv[1:])
+    code = cli.main(sys.argv[1:])
+    # What is left goes with the process: taking it apart piece by piece would cost 20 ms.
+    gc.freeze()
+    return code
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console:
 
 
 def _lock(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
-    from bootstrap.commands.locking import lock  # noqa: PLC0415
+    from bootstrap.commands.relocking import lock  # noqa: PLC0415
     from bootstrap.commands.session import opened  # noqa: PLC0415
 
     with console.activity() as activity, opened(asked, activity) as session:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -121,7 +122,7 @@ def _releases(tables: Tables, specifier: SpecifierSet, variant: str) -> list[tup
 
 def _newest(release: Release, specifier: SpecifierSet, variant: str) -> Version | None:
     later = (Version(f"{release.version}.{patch}") for patch in range(_PATCHES))
-    for version in (*release.versions, *later):
+    for version in chain(release.versions, later):
         if specifier.contains(version, prereleases=True) or specifier.contains(
             f"{version}+{variant}", prereleases=True
         ):

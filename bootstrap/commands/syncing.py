@@ -24,8 +24,10 @@ from bootstrap import __version__, stamp
 from bootstrap.commands.activity import Activity
 from bootstrap.commands.asked import Asked, environment_of
 from bootstrap.commands.choosing import Selection, judged_by_lock
-from bootstrap.commands.locking import Locked, lock_for, lock_text, route_of, save_lock
+from bootstrap.commands.lock_file import lock_text, save_lock
+from bootstrap.commands.locking import Locked, lock_for
 from bootstrap.commands.outcome import Outcome, Package, difference
+from bootstrap.commands.resolving import route_of
 from bootstrap.commands.session import Session, opened
 from bootstrap.commands.workshop import DESCRIPTIONS, description_of
 from bootstrap.environment import generations, verification

@@ -1,0 +1,76 @@
+"""The lock of a project on the disk: read, and written together with what others have put there meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from bootstrap.commands.session import Session
+from bootstrap.lock.model import Lock
+from bootstrap.lock.pylock_read import read
+from bootstrap.lock.pylock_write import save, write
+from bootstrap.resolver.resolution import Resolution
+from bootstrap.wheels.disk import writing
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["lock_text", "present_lock", "resolution_key", "save_lock", "text_of"]
+
+
+def present_lock(session: Session) -> Lock | None:
+    """The lock that is there. Raises InputError for a file that is none of ours."""
+    return read(session.lock_path) if session.lock_path.is_file() else None
+
+
+def lock_text(session: Session, lock: Lock) -> str:
+    """The file's content; relative paths in it are meant from the file's folder."""
+    return write(lock, session.lock_path.parent)
+
+
+def save_lock(session: Session, lock: Lock, text: str) -> None:
+    """Write the lock where the project keeps it, together with what another sync has put there meanwhile."""
+    with _held(session):
+        there = present_lock(session)
+        if there is not None and there.inputs == lock.inputs:
+            made = {resolution_key(each) for each in lock.resolutions}
+            others = tuple(each for each in there.resolutions if resolution_key(each) not in made)
+            if others:
+                offers = (*lock.offers, *(each for each in there.offers if each not in lock.offers))
+                resolutions = tuple(sorted((*lock.resolutions, *others), key=resolution_key))
+                text = lock_text(session, replace(lock, offers=offers, resolutions=resolutions))
+        if text != text_of(session.lock_path):
+            save(session.lock_path, text)
+
+
+@contextmanager
+def _held(session: Session) -> Iterator[None]:
+    """Two environments of one project may be made at once: whoever writes their lock looks again, alone."""
+    if sys.platform == "win32":  # the last writer wins
+        yield
+        return
+    folder = session.cache / "locks"
+    with writing("waiting for the lock", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(os.fsencode(session.lock_path)).hexdigest()[:16]
+        with (folder / name).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def text_of(path: Path) -> str | None:
+    """What a file says, None where there is none that can be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def resolution_key(resolution: Resolution) -> tuple[str, str, str]:
+    """What tells resolutions of one lock apart: offer, Python, platform."""
+    return (resolution.offer, resolution.target.python_minor, resolution.target.platform)
