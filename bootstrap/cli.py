@@ -111,15 +111,19 @@ def _asked(parsed: argparse.Namespace, options: Sequence[str]) -> Asked:
 
 
 def _probe(parsed: argparse.Namespace, _: Asked, __: Sequence[str], console: Console) -> int:
-    from bootstrap.commands.looking import machine_lines  # noqa: PLC0415 - each command loads what it needs, no more
-    from bootstrap.commands.machine import this_machine  # noqa: PLC0415
+    from bootstrap.commands.machine import recorded_as, this_machine  # noqa: PLC0415
+    from bootstrap.commands.machine_table import machine_lines  # noqa: PLC0415 - each command loads what it needs, no more
     from probes import LocalHost, probe  # noqa: PLC0415
 
     if parsed.sysroot is not None and not parsed.sysroot.is_dir():
         raise UsageError(
             f"--sysroot {parsed.sysroot} is no folder; name one that holds /proc, /sys and /etc of a machine"
         )
-    machine = probe(LocalHost(parsed.sysroot)) if parsed.sysroot else this_machine()
+    if parsed.record is not None:
+        machine = recorded_as(parsed.record, parsed.sysroot)
+        console.say(f"{parsed.record}: recorded; names, serial numbers and addresses are masked")
+    else:
+        machine = probe(LocalHost(parsed.sysroot)) if parsed.sysroot else this_machine()
     if parsed.json:
         console.json(machine.to_json())
     else:

@@ -68,6 +68,11 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         {"type": Path, "metavar": "DIR", "help": "read /proc, /sys and /etc of a recorded machine"},
         ("probe",),
     ),
+    (
+        ("--record",),
+        {"type": Path, "metavar": "DIR", "help": "write what was read into a new folder, names and serials masked"},
+        ("probe",),
+    ),
     (("--frozen",), {"action": "store_true", "help": "use the lock as it is"}, _SYNCING),
     (("--dry-run",), {"action": "store_true", "help": "say what would be done"}, ("sync",)),
     (

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: the machine in words, the environment's proof, and what needs what."""
+"""Commands that look and change nothing: the environment's proof, and what needs what."""
 
 from __future__ import annotations
 
@@ -19,41 +19,9 @@ from bootstrap.environment.installed import Distribution, installed
 from bootstrap.environment.interpreter import Interpreter, describe
 from bootstrap.environment.layout import Layout
 from bootstrap.errors import InputError, VerificationError
-from probes import Gpu, Machine, Unknown
 from profiles import is_family
 
-__all__ = ["machine_lines", "tree", "verify_environment"]
-
-_GIBIBYTE = 1 << 30
-
-
-def machine_lines(machine: Machine) -> Iterator[str]:
-    """A machine as a short table: what it is, and where that was read."""
-    system, cpu = machine.system, machine.cpu
-    yield _line("system", f"{system.os} {_or(system.version)}, {_or(system.architecture)}", system.source)
-    yield _line("kernel", _or(system.kernel), system.source)
-    if machine.container is not None:
-        yield _line("container", machine.container.kind, machine.container.source)
-    if isinstance(machine.libc, Unknown):
-        yield _line("libc", _or(machine.libc))
-    elif machine.libc is not None:
-        yield _line("libc", f"{machine.libc.family} {_or(machine.libc.version)}", machine.libc.source)
-    if isinstance(cpu, Unknown):
-        yield _line("cpu", _or(cpu))
-    else:
-        yield _line("cpu", f"{_or(cpu.model)}{f', {_or(cpu.level)}' if cpu.level else ''}", cpu.source)
-    driver = machine.driver
-    if isinstance(driver, Unknown):
-        yield _line("driver", _or(driver))
-    elif driver is not None:
-        cuda = f", CUDA {_or(driver.cuda)}" if driver.cuda else ""
-        yield _line("driver", f"NVIDIA {driver.version}{cuda}", driver.source)
-    for gpu in machine.gpus:
-        yield _line("gpu", _gpu(gpu), gpu.source)
-    if not machine.gpus:
-        yield _line("gpu", "none that programs here can use")
-    for note in machine.notes:
-        yield _line("note", note)
+__all__ = ["tree", "verify_environment"]
 
 
 def verify_environment(asked: Asked) -> Mapping[str, Any]:
@@ -136,24 +104,3 @@ def _opened(asked: Asked) -> tuple[Path, Interpreter, Layout]:
         raise InputError(venv, "is no environment; make one with `torchstrap sync`, or name another with --venv")
     interpreter = describe(python)
     return venv, interpreter, Layout.of(interpreter, venv, venv)
-
-
-def _line(what: str, value: str, source: str = "") -> str:
-    return f"{what:<10} {value}{f'  ({source})' if source else ''}"
-
-
-def _or(fact: str | Unknown) -> str:
-    return f"unknown ({fact.reason})" if isinstance(fact, Unknown) else fact
-
-
-def _gpu(gpu: Gpu) -> str:
-    details = []
-    if isinstance(gpu.compute_capability, tuple):
-        details.append("compute capability {}.{}".format(*gpu.compute_capability))
-    if isinstance(gpu.target, str):
-        details.append(gpu.target)
-    if isinstance(gpu.memory, int):
-        details.append(f"{gpu.memory / _GIBIBYTE:.0f} GiB")
-    if not gpu.visible:
-        details.append("hidden from this process")
-    return ", ".join([f"{gpu.vendor} {_or(gpu.name)}", *details])

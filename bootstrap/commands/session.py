@@ -78,7 +78,7 @@ class Session:
     def machine(self) -> Machine:
         """The facts of this machine."""
         self.activity.step("Looking at this machine")
-        return this_machine()
+        return this_machine(self.cache)
 
     @cached_property
     def client(self) -> Client:
