@@ -6,7 +6,6 @@ is started. Keep it so.
 
 from __future__ import annotations
 
-import gc
 import sys
 
 
@@ -28,6 +27,9 @@ def main() -> int:
     from bootstrap import cli  # noqa: PLC0415
 
     code = cli.main(sys.argv[1:])
+
+    import gc  # noqa: PLC0415
+
     # What is left goes with the process: taking it apart piece by piece would cost 20 ms.
     gc.freeze()
     return code

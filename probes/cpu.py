@@ -7,16 +7,27 @@ A machine is as able as its least able core: hybrid CPUs differ from core to cor
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
-from collections.abc import Iterable, Mapping
-from importlib.resources import files
+from collections.abc import Iterable
+from dataclasses import replace
 
 from probes.host import Host
-from probes.machine import Cpu, System, Unknown
-from probes.modules import folders_of
+from probes.machine import Cpu, Limits, System, Unknown
+from probes.modules import folders_of, program
 
-__all__ = ["LEVELS", "ask_py_cpuinfo", "level_of", "parse_cpuinfo", "parse_fallback", "parse_sysctl", "read_cpu"]
+__all__ = [
+    "ARM_STEPS",
+    "LEVELS",
+    "arm_step_of",
+    "ask_py_cpuinfo",
+    "level_of",
+    "parse_cpuinfo",
+    "parse_fallback",
+    "parse_sysctl",
+    "read_cpu",
+]
 
 LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     # Level, what it adds to the one before, by the names of /proc/cpuinfo: pni is SSE3, abm is LZCNT.
@@ -26,6 +37,25 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     ("x86-64-v3", frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})),
     ("x86-64-v4", frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})),
 )
+
+ARM_STEPS: tuple[tuple[str, frozenset[str]], ...] = (
+    # Step, what it makes mandatory and /proc/cpuinfo shows. https://docs.kernel.org/arch/arm64/elf_hwcaps.html for the
+    # names, https://developer.arm.com/documentation/109697, "Feature descriptions" for the steps.
+    ("armv8.1", frozenset({"atomics", "asimdrdm"})),
+    ("armv8.2", frozenset({"dcpop"})),
+    ("armv8.3", frozenset({"fcma", "jscvt", "lrcpc"})),
+    ("armv8.4", frozenset({"asimddp", "dit", "flagm", "ilrcpc", "uscat"})),
+    ("armv8.5", frozenset({"flagm2", "frint", "sb"})),
+    ("armv9.0", frozenset({"sve", "sve2"})),
+)
+
+PARTS = {  # implementer and part -> core, from Linux arch/arm64/include/asm/cputype.h
+    ("0x41", "0xd03"): "Cortex-A53", ("0x41", "0xd07"): "Cortex-A57", ("0x41", "0xd08"): "Cortex-A72",
+    ("0x41", "0xd09"): "Cortex-A73", ("0x41", "0xd0b"): "Cortex-A76", ("0x41", "0xd0c"): "Neoverse N1",
+    ("0x41", "0xd40"): "Neoverse V1", ("0x41", "0xd42"): "Cortex-A78AE", ("0x41", "0xd49"): "Neoverse N2",
+    ("0x41", "0xd4f"): "Neoverse V2", ("0x41", "0xd84"): "Neoverse V3", ("0x4e", "0x003"): "Denver 2",
+    ("0x4e", "0x004"): "Carmel",
+}  # fmt: skip
 
 ALIASES = {
     # What sysctl on macOS and py-cpuinfo call a feature -> what /proc/cpuinfo calls it.
@@ -42,19 +72,36 @@ IMPLEMENTERS = {
 _SYSCTL = ("/usr/sbin/sysctl", "machdep.cpu", "hw.optional")
 _SYSCTL_SECONDS = 2.0
 _FALLBACK_SECONDS = 10.0
+_CPUINFO_LIMIT = 4 << 20
+"""Bytes of /proc/cpuinfo: 1,500 bytes for each of as many cores as any machine has."""
 
 
-def read_cpu(host: Host, system: System) -> Cpu | Unknown:
+def read_cpu(host: Host, system: System, limits: Limits | Unknown | None = None) -> Cpu | Unknown:
     """The CPU of the running machine, or of the folder."""
-    text = host.read_text("/proc/cpuinfo")
+    found = _described(host, system)
+    return found if isinstance(found, Unknown) else replace(found, cores=_cores(host, found.cores, limits))
+
+
+def _described(host: Host, system: System) -> Cpu | Unknown:
+    text = host.read_text("/proc/cpuinfo", _CPUINFO_LIMIT)
     if isinstance(text, str) and text.strip():
         return parse_cpuinfo(text)
     if system.os == "macos":
         output = host.run(_SYSCTL, _SYSCTL_SECONDS)
-        return output if isinstance(output, Unknown) else parse_sysctl(output, system)
-    if system.os == "linux" or not host.running:
+        return Unknown(output.reason) if isinstance(output, Unknown) else parse_sysctl(output, system)
+    if system.os == "linux":
         return text if isinstance(text, Unknown) else Unknown("there is no /proc/cpuinfo")
     return ask_py_cpuinfo(host)
+
+
+def _cores(host: Host, listed: int | Unknown | None, limits: Limits | Unknown | None) -> int | Unknown | None:
+    """Cores that this process may run on, or as many as its share of time fills; of a folder those that it lists."""
+    told = host.told("cores") or ""
+    cores = int(told) if re.fullmatch(r"\d{1,6}", told, re.ASCII) else listed
+    quota = limits.cpus if isinstance(limits, Limits) else None
+    if isinstance(cores, int) and isinstance(quota, (int, float)):
+        return max(1, min(cores, math.ceil(quota)))
+    return cores
 
 
 def level_of(features: Iterable[str]) -> str:
@@ -69,21 +116,24 @@ def level_of(features: Iterable[str]) -> str:
 
 
 def parse_cpuinfo(text: str) -> Cpu | Unknown:
-    """The CPU that /proc/cpuinfo describes: features that every core has."""
+    """The CPU that /proc/cpuinfo describes: features and level that every core has."""
     cores = [core for core in map(_fields, re.split(r"\n[ \t]*\n", text)) if core]
-    feature_sets = [frozenset(line.split()) for core in cores if (line := core.get("flags", core.get("Features")))]
-    if not feature_sets:
+    described = [(frozenset(line.split()), core) for core in cores if (line := core.get("flags", core.get("Features")))]
+    if not described:
         return Unknown("/proc/cpuinfo names no features")
-    features = frozenset.intersection(*feature_sets)
+    features = frozenset.intersection(*{flags for flags, _ in described})
     first = {name: value for core in reversed(cores) for name, value in core.items()}
     implementer = first.get("CPU implementer")
+    arm = all(re.fullmatch(r"[89]|1\d", core.get("CPU architecture", ""), re.ASCII) for _, core in described)
     vendor = first.get("vendor_id") or (implementer and IMPLEMENTERS.get(implementer, implementer))
     return Cpu(
         vendor or Unknown("/proc/cpuinfo names no vendor"),
-        first.get("model name") or Unknown("/proc/cpuinfo names no model"),
+        first.get("model name") or _part(implementer, first.get("CPU part")),
         features,
-        _level(features, first),
+        level_of(features) if "lm" in features else ("armv8" if arm else None),
         "/proc/cpuinfo",
+        cores=sum(core.get("processor", "").isdigit() for core in cores) or Unknown("/proc/cpuinfo numbers no core"),
+        step=arm_step_of(features) if arm else None,
     )
 
 
@@ -92,11 +142,21 @@ def _fields(block: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, colon, value in pairs if colon}
 
 
-def _level(features: frozenset[str], fields: Mapping[str, str]) -> str | None:
-    if "lm" in features:
-        return level_of(features)
-    architecture = fields.get("CPU architecture", "")
-    return f"armv{architecture}" if re.fullmatch(r"[89]|1\d", architecture, re.ASCII) else None
+def _part(implementer: str | None, part: str | None) -> str | Unknown:
+    if implementer is None or part is None:
+        return Unknown("/proc/cpuinfo names no model")
+    return PARTS.get((implementer, part)) or Unknown(f"no table knows CPU part {part} of implementer {implementer}")
+
+
+def arm_step_of(features: Iterable[str]) -> str:
+    """The highest step of the Arm architecture whose features are all there; `armv8.0` for a core with none."""
+    present = frozenset(features)
+    reached = "armv8.0"
+    for name, added in ARM_STEPS:
+        if not added <= present:
+            break
+        reached = name
+    return reached
 
 
 def parse_sysctl(text: str, system: System) -> Cpu:
@@ -121,8 +181,8 @@ def _named_as_in_linux(names: Iterable[str]) -> frozenset[str]:
 
 def ask_py_cpuinfo(host: Host) -> Cpu | Unknown:
     """The CPU by py-cpuinfo, in a child, as it sleeps for a second and starts further programs."""
-    program = files(__package__).joinpath("cpu_fallback.py").read_text(encoding="utf-8")
-    output = host.run((sys.executable, "-I", "-c", program, *folders_of("cpuinfo")), _FALLBACK_SECONDS)
+    command = (sys.executable, "-I", "-c", program("cpu_fallback.py"), *folders_of("cpuinfo"))
+    output = host.run(command, _FALLBACK_SECONDS, name="cpuinfo")
     if isinstance(output, Unknown):
         return Unknown(f"py-cpuinfo: {output.reason}")
     return parse_fallback(output)

@@ -3,21 +3,41 @@
     Machine ── system      operating system, its kernel and architecture
             ├─ libc        which C library programs are linked to
             ├─ cpu         vendor, model, features, level
-            ├─ driver      the NVIDIA kernel driver
-            ├─ gpus        every GPU that programs on this machine can open
+            ├─ driver      the NVIDIA driver: its kernel half, its user-mode half, and whether they agree
+            ├─ drivers     the kernel's drivers for GPUs of other vendors
+            ├─ gpus        every GPU; those that this process cannot open, or may not see, are marked
             ├─ container   what this machine is wrapped in
+            ├─ limits      how much of it this process may use
             └─ notes       sentences for people: what is odd, what was overridden
 
-None is knowledge: the thing is absent. `Unknown` is the lack of it: the thing could not be read, for this reason.
+None is knowledge: the thing is absent, or there is nothing to say. `Unknown` is the lack of it: the thing could not be
+read, for this reason. This is also the schema of `probe --json`, `torchstrap.machine/1`: every class is an object with
+its fields as keys, None is null, Unknown is `{"unknown": "reason"}`, frozensets are sorted arrays. Fields with a
+default may be missing from a document; a reader passes over keys that it does not know.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["SCHEMA", "Container", "Cpu", "Gpu", "Libc", "Machine", "NvidiaDriver", "System", "Unknown"]
+__all__ = [
+    "SCHEMA",
+    "Container",
+    "Cpu",
+    "CudaLibrary",
+    "Gpu",
+    "GpuDriver",
+    "Libc",
+    "Limits",
+    "Machine",
+    "MigSlice",
+    "NvidiaDriver",
+    "System",
+    "Unknown",
+]
 
 SCHEMA = "torchstrap.machine/1"
 
@@ -31,23 +51,53 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """`os` is `linux`, `macos`, `windows` or its own word; `architecture` is as in wheel tags (`x86_64`)."""
+    """Operating system and architecture.
+
+    field          type    what                                                      source
+    os             text    `linux`, `macos`, `windows` or its own word                the interpreter; files
+    version        text    `ubuntu 24.04`, `14.5`, `10.0.22631`                       os-release, SystemVersion.plist
+    kernel         text    release of the kernel                                      uname, /proc/sys/kernel/osrelease
+    architecture   text    as the process sees it, as in wheel tags: `x86_64`         uname and the size of a pointer
+    source         text    where os and kernel were read
+    machine        text?   the architecture underneath, where it is another one       uname, sysctl.proc_translated
+    board          text?   a board computer's own name: `NVIDIA Jetson AGX Orin …`    /proc/device-tree/model
+    l4t            text?   release of NVIDIA's Linux for such boards: `36.4.0`        /etc/nv_tegra_release
+    """
 
     os: str
     version: str | Unknown
     kernel: str | Unknown
     architecture: str | Unknown
     source: str
+    machine: str | None = None
+    board: str | None = None
+    l4t: str | None = None
 
     @property
     def is_wsl(self) -> bool:
         """A Linux that Windows hosts: its NVIDIA driver carries the number of the Windows driver."""
-        return self.os == "linux" and isinstance(self.kernel, str) and "microsoft" in self.kernel.lower()
+        return self.wsl is not None
+
+    @property
+    def wsl(self) -> Literal[1, 2] | None:
+        """1 where Windows imitates Linux's calls, with no GPU ever; 2 where it hosts a real Linux kernel.
+
+        The first names itself `4.4.0-19041-Microsoft`, the second `5.15.167.4-microsoft-standard-WSL2`.
+        """
+        if self.os != "linux" or not isinstance(self.kernel, str) or "microsoft" not in self.kernel.lower():
+            return None
+        return 1 if re.fullmatch(r"[34]\.\d+\.\d+-\d+-Microsoft", self.kernel, re.ASCII) else 2
+
+    @property
+    def is_tegra(self) -> bool:
+        """A board computer with NVIDIA's own chip, whose driver is part of its Linux."""
+        kernel = self.kernel if isinstance(self.kernel, str) else ""
+        return self.l4t is not None or "-tegra" in kernel or "Jetson" in (self.board or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Libc:
-    """The C library: `glibc` or `musl`."""
+    """The C library: family `glibc` or `musl`, version as `2.35`, the file or call that told it."""
 
     family: str
     version: str | Unknown
@@ -56,21 +106,54 @@ class Libc:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """What every core can do. `level` is `x86-64-v1` to `x86-64-v4` or `armv8`, None where no levels are defined."""
+    """What every core can do: one that can less than the others lowers it for all.
+
+    field      type         what                                                   source
+    vendor     text         `GenuineIntel`, `AuthenticAMD`, `ARM`, `Apple`          /proc/cpuinfo, sysctl, py-cpuinfo
+    model      text         the product's name                                      the same
+    features   texts        by the names of /proc/cpuinfo                           the same
+    level      text?        `x86-64-v1` to `x86-64-v4`, `armv8`; null elsewhere     derived from the features
+    source     text         which of the sources answered
+    cores      number?      cores that this process may use at once, at least 1     affinity, then the cgroup's quota
+    step       text?        of the Arm architecture: `armv8.0` to `armv9.0`         derived from the features
+    """
 
     vendor: str | Unknown
     model: str | Unknown
     features: frozenset[str]
     level: str | Unknown | None
     source: str
+    cores: int | Unknown | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MigSlice:
+    """A part of a GPU that works as a GPU of its own. `name` is its profile (`1g.10gb`), `memory` in bytes."""
+
+    name: str | Unknown
+    uuid: str | None
+    memory: int | Unknown
+    visible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU. `memory` is in bytes.
+    """One GPU.
 
-    `compute_capability` is NVIDIA's (major, minor), None for other vendors; `target` is AMD's, such as `gfx90a`.
-    `visible` is False where the environment hides the device from programs (CUDA_VISIBLE_DEVICES).
+    field                type      what                                                    source
+    vendor               text      `nvidia`, `amd`, `intel`, `apple`
+    name                 text      the product's name                                      NVML, /proc, KFD, PCI bus
+    source               text      who listed this GPU
+    uuid                 text?     NVIDIA's `GPU-…`                                        NVML, /proc
+    memory               number?   bytes                                                   NVML, KFD
+    compute_capability   text?     NVIDIA's, `9.0` ((9, 0) here); null of other vendors    NVML, libcuda, tables
+    target               text?     AMD's, such as `gfx90a`                                 KFD
+    visible              bool      false where the environment hides it from programs      libcuda, CUDA_VISIBLE_DEVICES
+    mig                  bool?     whether it is cut into slices; null where it cannot be  NVML
+    slices               objects   the slices, each as MigSlice                            NVML
+    integrated           bool?     whether it shares the memory of the CPU                 target, PCI id
+    closed               text?     why this process cannot open it; it is not visible then  the attempt
     """
 
     vendor: Literal["nvidia", "amd", "intel", "apple"]
@@ -81,22 +164,88 @@ class Gpu:
     compute_capability: tuple[int, int] | Unknown | None = None
     target: str | Unknown | None = None
     visible: bool = True
+    mig: bool | Unknown | None = None
+    slices: tuple[MigSlice, ...] = ()
+    integrated: bool | None = None
+    closed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuDriver:
+    """The kernel's driver for GPUs of a vendor other than NVIDIA, and what its vendor adds for programs.
+
+    field        type    what                                                          source
+    name         text    `amdgpu`, `i915`, `xe`                                        /sys/module, /sys/bus/pci/drivers
+    version      text?   of a driver that did not come with the kernel: `6.12.12`      /sys/module/amdgpu/version
+    source       text    where the driver was seen
+    user_space   text?   ROCm's release `6.4.0-47`; Level Zero's driver `1.6.33578`    .info/version, libze_intel_gpu.so
+    """
+
+    name: str
+    version: str | None
+    source: str
+    user_space: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CudaLibrary:
+    """What libcuda itself says, in an environment like ours.
+
+    field      type     what                                                         source
+    source     text     the file that was loaded, or the name that was asked for     /proc/self/maps of the child
+    cuda       text     the CUDA version that it speaks: `13.0`                      cuDriverGetVersion
+    devices    number   devices that a program finds (0 if all are hidden);          cuInit, cuDeviceGetCount
+                        unknown with CUDA's own words if it cannot start
+    """
+
+    source: str
+    cuda: str | Unknown
+    devices: int | Unknown
 
 
 @dataclass(frozen=True, slots=True)
 class NvidiaDriver:
-    """The NVIDIA kernel driver. `cuda` is the CUDA version that the user-mode driver speaks, as `13.0`."""
+    """The NVIDIA driver: a module of the kernel and libraries for programs, which must be of one version.
+
+    field        type      what                                                  source
+    version      text      of the kernel's module: `580.95.05`                   /sys/module/nvidia, /proc/driver, NVML
+    source       text      where that was read
+    cuda         text?     the CUDA version that it speaks: `13.0`               NVML, else libcuda
+    user_space   text?     of the libraries; null where none was found           file name: libcuda.so.580.95.05
+    library      object?   CudaLibrary; null where programs find no libcuda      libcuda, in a child
+    compat       text?     a libcuda of cuda-compat that lies on this machine    /usr/local/cuda*/compat
+    """
 
     version: str
     source: str
     cuda: str | Unknown | None = None
+    user_space: str | Unknown | None = None
+    library: CudaLibrary | Unknown | None = None
+    compat: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What the machine is wrapped in: `docker`, `podman`, `apptainer`, `kubernetes`, …"""
+    """What the machine is wrapped in: `docker`, `podman`, `kubernetes`, `lxc`, `apptainer`, `systemd-nspawn`, …"""
 
     kind: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of the machine this process may use.
+
+    field       type      what                                             source
+    cpus        number?   CPUs' worth of time, 2.5 is two and a half        cpu.max, cpu.cfs_quota_us of the cgroup
+    memory      number?   bytes                                             memory.max, memory.limit_in_bytes
+    read_only   bool      whether the root file system cannot be written    /proc/self/mountinfo
+    source      text      the cgroup's folder, or why none was found
+    """
+
+    cpus: float | Unknown | None
+    memory: int | Unknown | None
+    read_only: bool | Unknown
     source: str
 
 
@@ -111,6 +260,8 @@ class Machine:
     gpus: tuple[Gpu, ...] = ()
     container: Container | None = None
     notes: tuple[str, ...] = ()
+    limits: Limits | Unknown | None = None
+    drivers: tuple[GpuDriver, ...] = ()
 
     def to_json(self) -> Mapping[str, Any]:
         """The document of `probe --json`: only objects, arrays, strings, numbers, booleans and null."""

@@ -1,8 +1,9 @@
 """The NVIDIA driver and the GPUs that it gives to programs.
 
 Driver, first answer wins: TORCHSTRAP_CUDA_DRIVER (`none` for a machine without); /sys/module/nvidia/version;
-/proc/driver/nvidia/version; NVML. GPUs: NVML; else /proc/driver/nvidia/gpus; else the PCI bus; else device nodes.
-A driver in /sys or /proc proves nothing inside a container: they show the host's. A GPU counts if it can be opened.
+/proc/driver/nvidia/version; NVML. GPUs: NVML; libcuda; else /proc/driver/nvidia/gpus; else the PCI bus; else device
+nodes; on board computers the board. A driver in /sys or /proc proves nothing inside a container: they show the
+host's. A GPU counts if it can be opened. NVML and libcuda are asked in a child: see nvml.py and libcuda.py.
 """
 
 from __future__ import annotations
@@ -11,38 +12,49 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 
 from probes.host import Host
 from probes.machine import Container, Gpu, NvidiaDriver, System, Unknown
-from probes.modules import folders_of
+from probes.modules import folders_of, program
+from probes.nvidia_chips import capability_of_device
+from probes.nvidia_libraries import LIBRARY_FOLDERS, find_compat, user_space_version
 from probes.nvidia_names import capability_of_name
-from probes.nvml_answer import NvmlAnswer, parse_answer
+from probes.nvidia_notes import disagreements
+from probes.nvml_answer import CudaAnswer, DriverAnswer, NvmlAnswer, parse_output
 from probes.pci import FOLDER, display_adapters
+from probes.tegra import read_tegra
 from probes.visible import with_visibility
 
 __all__ = [
     "DRIVER_OVERRIDE",
+    "DRIVER_SECONDS",
     "GPU_OVERRIDE",
-    "NVML_SECONDS",
     "Nvidia",
-    "ask_nvml",
+    "ask_driver",
     "parse_driver_version",
     "read_nvidia",
 ]
 
 DRIVER_OVERRIDE = "TORCHSTRAP_CUDA_DRIVER"
 GPU_OVERRIDE = "TORCHSTRAP_COMPUTE_CAPABILITY"
-NVML_SECONDS = 5.0
+DRIVER_SECONDS = 5.0
 
+_PROGRAM = ("nvml.py", "libcuda.py")
+_CHILD = "nvidia"
 _VENDOR = 0x10DE
 _MODULE = "/sys/module/nvidia/version"
 _PROC = "/proc/driver/nvidia/version"
 _GPUS = "/proc/driver/nvidia/gpus"
+_INFORMATION_LIMIT = 1 << 14
 _WSL = "/dev/dxg"
 _WSL_NVML = "/usr/lib/wsl/lib/libnvidia-ml.so.1"
 _SIGNS = ("/dev/nvidiactl", _WSL, "/proc/driver/nvidia", "/sys/module/nvidia")
-_LIBRARY_FOLDERS = ("/usr/lib/wsl/lib", "/usr/local/nvidia/lib64", "/usr/lib64/nvidia", "/run/opengl-driver/lib")
+_WINDOWS = (  # variable that names the folder, its usual value, file
+    ("SYSTEMROOT", "/Windows", "System32/nvml.dll"),
+    ("SYSTEMROOT", "/Windows", "System32/nvcuda.dll"),
+    ("PROGRAMFILES", "/Program Files", "NVIDIA Corporation/NVSMI/nvml.dll"),
+)
+_ASKED = "NVIDIA_VISIBLE_DEVICES"
 _NUMBER = r"\d{2,4}\.\d{1,4}(?:\.\d{1,4})?"
 
 
@@ -56,12 +68,14 @@ class Nvidia:
 
 
 def read_nvidia(
-    host: Host, system: System, container: Container | None = None, nvml: Sequence[str] | None = None
+    host: Host, system: System, container: Container | None = None, child: Sequence[str] | None = None
 ) -> Nvidia:
-    """Driver and GPUs. `nvml` is the command that answers for NVML, if not our own."""
-    found = _overridden(host) or _detected(host, system, container, nvml)
-    gpus, notes = with_visibility(found.gpus, host.environ)
-    return replace(found, gpus=gpus, notes=(*found.notes, *notes))
+    """Driver and GPUs. `child` is the command that answers for NVML and libcuda, if not our own."""
+    assumed = _overridden(host)
+    if assumed is not None:
+        gpus, hidden = with_visibility(assumed.gpus, host.environ)
+        return replace(assumed, gpus=gpus, notes=(*assumed.notes, *hidden))
+    return _detected(host, system, container, child)
 
 
 def _overridden(host: Host) -> Nvidia | None:
@@ -81,24 +95,73 @@ def _overridden(host: Host) -> Nvidia | None:
     )
 
 
-def _detected(host: Host, system: System, container: Container | None, nvml: Sequence[str] | None) -> Nvidia:
+def _detected(host: Host, system: System, container: Container | None, child: Sequence[str] | None) -> Nvidia:
     complaint = _complaint(host)
     if not _has_signs(host, system):
         return _without_driver(host, container, complaint)
-    answer = ask_nvml(host, nvml)
-    driver = _driver(host, system, answer)
-    if isinstance(answer, NvmlAnswer) and (answer.gpus or answer.driver):
-        nothing = () if answer.gpus else ("NVML lists no GPU that this program may use",)
-        return Nvidia(driver, answer.gpus, (*complaint, *answer.notes, *nothing))
+    answer = ask_driver(host, child)
+    found = _answered(host, system, container, answer)
+    gpus, hidden = with_visibility(found.gpus, host.environ, answer.cuda)
+    if isinstance(found.driver, NvidiaDriver):
+        found = replace(found, driver=_with_libraries(host, found.driver, answer))
+    notes = (*complaint, *found.notes, *hidden, *disagreements(host, container, found.driver, found.gpus, answer))
+    return replace(found, gpus=gpus, notes=notes)
+
+
+def _answered(host: Host, system: System, container: Container | None, answer: DriverAnswer) -> Nvidia:
+    nvml, driver = answer.nvml, _driver(host, system, answer)
+    if isinstance(nvml, NvmlAnswer) and (nvml.gpus or (nvml.driver and not system.is_tegra)):
+        nothing = () if nvml.gpus else ("NVML lists no GPU that this program may use",)
+        return Nvidia(driver, nvml.gpus, (*nvml.notes, *nothing))
     if driver is None:
-        return _without_driver(host, container, complaint)
-    notes = (*complaint, *((f"NVML: {answer.reason}",) if isinstance(answer, Unknown) and host.running else ()))
+        return _without_driver(host, container, ())
+    notes = (f"NVML: {nvml.reason}",) if isinstance(nvml, Unknown) and _was_asked(nvml) else ()
+    gpus, said = _unanswered(host, system, container, driver, answer.cuda)
+    return Nvidia(driver, gpus, (*notes, *said))
+
+
+def _unanswered(
+    host: Host,
+    system: System,
+    container: Container | None,
+    driver: NvidiaDriver | Unknown,
+    cuda: CudaAnswer | Unknown | None,
+) -> tuple[tuple[Gpu, ...], tuple[str, ...]]:
+    """GPUs, and notes, where NVML does not list them."""
+    if isinstance(cuda, CudaAnswer) and cuda.gpus:
+        return tuple(map(_with_prefix, cuda.gpus)), ()
+    if system.is_tegra:
+        return read_tegra(host, system, container)
     if system.os != "linux" or host.exists(_WSL):
-        return Nvidia(driver, (), (*notes, "which NVIDIA GPUs there are could not be read"))
+        return (), ("which NVIDIA GPUs there are could not be read",)
     nodes = tuple(name for name in host.names("/dev") if re.fullmatch(r"nvidia\d+", name, re.ASCII))
     if nodes:
-        return Nvidia(driver, _listed(host) or _adapters(host) or _numbered(nodes), notes)
-    return Nvidia(driver, (), (*notes, _no_nodes(driver, container)))
+        return _listed(host, nodes) or _adapters(host) or _numbered(nodes), ()
+    return (), (_no_nodes(host, driver, container),)
+
+
+def _was_asked(answer: Unknown) -> bool:
+    return "only a folder" not in answer.reason
+
+
+def _with_prefix(gpu: Gpu) -> Gpu:
+    digits = gpu.uuid or ""
+    if len(digits) != 32:  # noqa: PLR2004 - 16 bytes
+        return gpu
+    return replace(gpu, uuid=f"GPU-{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
+
+
+def _with_libraries(host: Host, driver: NvidiaDriver, answer: DriverAnswer) -> NvidiaDriver:
+    """The driver, with what is known of its user-mode half."""
+    cuda = answer.cuda
+    speaks = cuda.library.cuda if isinstance(cuda, CudaAnswer) else Unknown("libcuda was not asked")
+    return replace(
+        driver,
+        cuda=speaks if isinstance(driver.cuda, Unknown) and isinstance(speaks, str) else driver.cuda,
+        user_space=user_space_version(host, cuda.files if isinstance(cuda, CudaAnswer) else ()),
+        library=cuda.library if isinstance(cuda, CudaAnswer) else cuda,
+        compat=find_compat(host),
+    )
 
 
 def _complaint(host: Host) -> tuple[str, ...]:
@@ -108,8 +171,11 @@ def _complaint(host: Host) -> tuple[str, ...]:
 
 def _has_signs(host: Host, system: System) -> bool:
     if system.os == "windows":
-        return host.exists(host.environ.get("SYSTEMROOT", "/Windows").rstrip("\\/") + "/System32/nvml.dll")
-    return system.os == "linux" and any(host.exists(path) for path in _SIGNS)
+        return any(
+            host.exists(f"{host.environ.get(variable, usual)}/{name}".replace("\\", "/"))
+            for variable, usual, name in _WINDOWS
+        )
+    return system.os == "linux" and (system.is_tegra or any(host.exists(path) for path in _SIGNS))
 
 
 def _without_driver(host: Host, container: Container | None, notes: tuple[str, ...]) -> Nvidia:
@@ -124,27 +190,34 @@ def _without_driver(host: Host, container: Container | None, notes: tuple[str, .
     return Nvidia(gpus=adapters, notes=(*notes, "an NVIDIA GPU is on the bus, but no NVIDIA driver is loaded"))
 
 
-def _no_nodes(driver: NvidiaDriver | Unknown, container: Container | None) -> str:
+def _no_nodes(host: Host, driver: NvidiaDriver | Unknown, container: Container | None) -> str:
     seen = "an NVIDIA driver" if isinstance(driver, Unknown) else f"NVIDIA driver {driver.version} ({driver.source})"
     if container is None:
         return f"{seen} is loaded, but there is no device node /dev/nvidia0, so no program can use a GPU"
+    asked = host.environ.get(_ASKED)
+    why = "" if asked is None else f", {_ASKED} being {asked!r}"
+    if asked is not None and asked not in ("", "none", "void"):
+        why += ", which only NVIDIA's container runtime heeds"
     return (
-        f"{seen} belongs to the host of this {container.kind} container, which was given no GPU: "
+        f"{seen} belongs to the host of this {container.kind} container, which was given no GPU{why}: "
         "there is no device node /dev/nvidia0 (start the container with its GPUs, for example `docker run --gpus all`)"
     )
 
 
-def _driver(host: Host, system: System, answer: NvmlAnswer | Unknown) -> NvidiaDriver | Unknown | None:
-    cuda = answer.cuda if isinstance(answer, NvmlAnswer) else answer
+def _driver(host: Host, system: System, answer: DriverAnswer) -> NvidiaDriver | Unknown | None:
+    nvml = answer.nvml
+    cuda = nvml.cuda if isinstance(nvml, NvmlAnswer) else nvml
     for path in (_MODULE, _PROC):
         text = host.read_text(path)
         version = parse_driver_version(text) if isinstance(text, str) else None
         if version is not None:
             return NvidiaDriver(version, path, cuda)
-    if isinstance(answer, NvmlAnswer):
-        return NvidiaDriver(answer.driver, "NVML", cuda) if answer.driver else Unknown("NVML does not name the driver")
+    if isinstance(nvml, NvmlAnswer):
+        return NvidiaDriver(nvml.driver, "NVML", cuda) if nvml.driver else Unknown("NVML does not name the driver")
+    if system.is_tegra:
+        return Unknown(f"the driver is part of L4T {system.l4t or 'of an unknown release'} and carries no number there")
     if system.os != "linux" or any(host.exists(path) for path in (*_SIGNS, _WSL_NVML) if path != _WSL):
-        return Unknown(f"neither {_MODULE} nor {_PROC} tells its version; NVML: {answer.reason}")
+        return Unknown(f"neither {_MODULE} nor {_PROC} tells its version; NVML: {nvml.reason}")
     return None  # Windows lends its GPU to this Linux, but not an NVIDIA one
 
 
@@ -161,30 +234,26 @@ def parse_driver_version(text: str) -> str | None:
     return match[1] if match else None
 
 
-def ask_nvml(host: Host, command: Sequence[str] | None = None, timeout: float = NVML_SECONDS) -> NvmlAnswer | Unknown:
-    """What NVML says, asked in a child so that a driver that hangs or crashes is a fact and not our end."""
-    if not host.running:
-        return Unknown("not asked, as this machine is only a folder")
+def ask_driver(host: Host, command: Sequence[str] | None = None, timeout: float = DRIVER_SECONDS) -> DriverAnswer:
+    """What NVML and libcuda say, asked in a child so that a driver that hangs or crashes is a fact and not our end."""
     if command is None:
-        program = files(__package__).joinpath("nvml.py").read_text(encoding="utf-8")
-        command = (sys.executable, "-I", "-c", program, *folders_of("pynvml"))
-    present = [folder for folder in _LIBRARY_FOLDERS if host.exists(folder)]
+        command = (sys.executable, "-I", "-c", program(*_PROGRAM), *folders_of("pynvml"))
+    present = [folder for folder in LIBRARY_FOLDERS if host.exists(folder)]
     search = ":".join(filter(None, (host.environ.get("LD_LIBRARY_PATH"), *present)))
-    output = host.run(command, timeout, {"LD_LIBRARY_PATH": search} if present else None)
-    return output if isinstance(output, Unknown) else parse_answer(output)
+    environ = {"LD_LIBRARY_PATH": search} if present else None
+    return parse_output(host.run(command, timeout, environ, name=_CHILD))
 
 
-def _listed(host: Host) -> tuple[Gpu, ...]:
-    """GPUs by /proc/driver/nvidia/gpus, where the driver names their model."""
+def _listed(host: Host, nodes: Sequence[str]) -> tuple[Gpu, ...]:
+    """GPUs by /proc/driver/nvidia/gpus, where the driver names their model, as far as they have a device node."""
     gpus = []
     for address in host.names(_GPUS):
         path = f"{_GPUS}/{address}/information"
-        text = host.read_text(path)
-        fields = (
-            dict(re.findall(r"^([\w ]+?)\s*:[ \t]*(\S.*?)\s*$", text, re.MULTILINE)) if isinstance(text, str) else {}
-        )
-        model = fields.get("Model")
-        if model is None:
+        text = host.read_text(path, _INFORMATION_LIMIT)
+        pairs = (line.partition(":") for line in text.splitlines()) if isinstance(text, str) else ()
+        fields = {name.strip(): value.strip() for name, _, value in pairs if value.strip()}
+        model, minor = fields.get("Model"), fields.get("Device Minor")
+        if model is None or (minor is not None and f"nvidia{minor}" not in nodes):
             continue
         capability = capability_of_name(model)
         gpus.append(Gpu("nvidia", model, path, uuid=fields.get("GPU UUID"), compute_capability=capability))
@@ -192,9 +261,13 @@ def _listed(host: Host) -> tuple[Gpu, ...]:
 
 
 def _adapters(host: Host) -> tuple[Gpu, ...]:
-    unknown = Unknown("the PCI bus does not tell it")
     return tuple(
-        Gpu("nvidia", f"NVIDIA PCI device 10de:{device:04x}", f"{FOLDER}/{address}", compute_capability=unknown)
+        Gpu(
+            "nvidia",
+            f"NVIDIA PCI device 10de:{device:04x}",
+            f"{FOLDER}/{address}",
+            compute_capability=capability_of_device(device),
+        )
         for address, device in display_adapters(host, _VENDOR)
     )
 

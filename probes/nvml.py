@@ -1,11 +1,12 @@
-"""A program of its own: what NVML knows of the NVIDIA driver and its GPUs, as JSON on standard output.
+"""A program of its own: what NVML knows of the NVIDIA driver and its GPUs, as one line of JSON on standard output.
 
 It runs in a child with a time limit, because a sick driver makes NVML hang or crash. Arguments are the folders (or
 archives) to import pynvml from. Nothing of ours is imported here, so the text of this file is all that the child needs.
 
     {"error": str}  or
     {"driver": str | null, "cuda": [major, minor] | null, "problems": [str],
-     "gpus": [{"name", "uuid", "memory", "compute_capability": [major, minor]}]}      each null where NVML did not say
+     "gpus": [{"name", "uuid", "memory", "compute_capability": [major, minor],
+               "mig": bool | null, "slices": [{"name", "uuid", "memory"}]}]}      each null where NVML did not say
 """
 
 from __future__ import annotations
@@ -38,26 +39,44 @@ def facts() -> dict[str, Any]:
 def _answers(nvml: Any) -> dict[str, Any]:
     problems: list[str] = []
 
-    def ask(question: Callable[..., Any], *arguments: Any) -> Any:
+    def attempt(question: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
         try:
             answer = question(*arguments)
         except (nvml.NVMLError, OSError, ValueError) as problem:
-            problems.append(f"{question.__name__}: {problem}")
-            return None
-        return answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+            return None, f"{question.__name__}: {problem}"
+        return answer.decode(errors="replace") if isinstance(answer, bytes) else answer, ""
+
+    def ask(question: Callable[..., Any], *arguments: Any) -> Any:
+        answer, problem = attempt(question, *arguments)
+        if problem:
+            problems.append(problem)
+        return answer
+
+    def described(handle: Any) -> dict[str, Any]:
+        memory = ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+        return {
+            "name": ask(nvml.nvmlDeviceGetName, handle),
+            "uuid": ask(nvml.nvmlDeviceGetUUID, handle),
+            "memory": None if memory is None else int(memory.total),
+        }
+
+    def slices(handle: Any) -> list[dict[str, Any]]:
+        most = attempt(nvml.nvmlDeviceGetMaxMigDeviceCount, handle)[0] or 0
+        parts = (attempt(nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, number)[0] for number in range(most))
+        return [described(part) for part in parts if part is not None]  # places for slices may be empty
 
     gpus = []
     for number in range(ask(nvml.nvmlDeviceGetCount) or 0):
         handle = ask(nvml.nvmlDeviceGetHandleByIndex, number)
         if handle is None:  # fallen off the bus, or not ours
             continue
-        memory = ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+        mode = attempt(nvml.nvmlDeviceGetMigMode, handle)[0]  # GPUs that cannot be cut say "not supported"
         gpus.append(
             {
-                "name": ask(nvml.nvmlDeviceGetName, handle),
-                "uuid": ask(nvml.nvmlDeviceGetUUID, handle),
-                "memory": None if memory is None else int(memory.total),
+                **described(handle),
                 "compute_capability": ask(nvml.nvmlDeviceGetCudaComputeCapability, handle),
+                "mig": None if mode is None else mode[0] == 1,
+                "slices": slices(handle) if mode is not None and mode[0] == 1 else [],
             }
         )
     version = ask(nvml.nvmlSystemGetCudaDriverVersion_v2)  # 1000 * major + 10 * minor
@@ -71,4 +90,5 @@ def _answers(nvml: Any) -> dict[str, Any]:
 
 if __name__ == "__main__":
     sys.path[:0] = sys.argv[1:]
-    sys.stdout.write(json.dumps(facts()))
+    sys.stdout.write(json.dumps(facts()) + "\n")
+    sys.stdout.flush()

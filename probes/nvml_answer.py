@@ -1,15 +1,17 @@
-"""Reading what probes/nvml.py printed, without trusting it."""
+"""Reading what the child printed, without trusting it: NVML's line, then libcuda's."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from probes.machine import Gpu, Unknown
+from probes.host import Interrupted
+from probes.machine import CudaLibrary, Gpu, MigSlice, Unknown
 
-__all__ = ["NvmlAnswer", "parse_answer"]
+__all__ = ["CudaAnswer", "DriverAnswer", "NvmlAnswer", "parse_answer", "parse_cuda", "parse_output"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,39 @@ class NvmlAnswer:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CudaAnswer:
+    """libcuda could be asked. `gpus` are what a program would see, `uuid` being the bare hexadecimal digits."""
+
+    library: CudaLibrary
+    gpus: tuple[Gpu, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DriverAnswer:
+    """Both libraries. `cuda` is None where programs find no libcuda."""
+
+    nvml: NvmlAnswer | Unknown
+    cuda: CudaAnswer | Unknown | None
+
+
+def parse_output(output: str | Unknown) -> DriverAnswer:
+    """Both answers in what the child printed, even if it hung or crashed after the first."""
+    if isinstance(output, Unknown) and not (isinstance(output, Interrupted) and "\n" in output.output):
+        reason = Unknown(output.reason)
+        return DriverAnswer(reason, reason)
+    text = output if isinstance(output, str) else output.output
+    first, _, rest = text.partition("\n")
+    if isinstance(output, Unknown):
+        return DriverAnswer(parse_answer(first), Unknown(f"libcuda: {output.reason}"))
+    return DriverAnswer(parse_answer(first), parse_cuda(rest))
+
+
 def parse_answer(text: str) -> NvmlAnswer | Unknown:
     """The answer in the JSON of probes/nvml.py, or why there is none."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+    document = _document(text)
+    if document is None:
         return Unknown("NVML's answer is no JSON")
     if not isinstance(document, Mapping) or not isinstance(document.get("gpus", ()), (list, tuple)):
         return Unknown("NVML's answer is not of the agreed form")
@@ -38,21 +68,70 @@ def parse_answer(text: str) -> NvmlAnswer | Unknown:
     return NvmlAnswer(
         driver if isinstance(driver, str) and driver else None,
         f"{cuda[0]}.{cuda[1]}" if cuda else Unknown("NVML does not tell the CUDA version"),
-        tuple(_gpu(each) for each in document.get("gpus", ()) if isinstance(each, Mapping)),
+        tuple(_gpu(each, "NVML") for each in document.get("gpus", ()) if isinstance(each, Mapping)),
         tuple(f"NVML: {each}" for each in problems) if isinstance(problems, list) else (),
     )
 
 
-def _gpu(answer: Mapping[str, Any]) -> Gpu:
-    name, uuid, memory = answer.get("name"), answer.get("uuid"), answer.get("memory")
+def parse_cuda(text: str) -> CudaAnswer | Unknown | None:
+    """The answer in the JSON of probes/libcuda.py, why there is none, or None where there is no libcuda."""
+    document = _document(text)
+    answer = document.get("libcuda") if isinstance(document, Mapping) else None
+    if not isinstance(answer, Mapping):
+        return Unknown("libcuda was not asked")
+    if "absent" in answer:
+        return None
+    version, error, devices, files = (answer.get(key) for key in ("version", "error", "devices", "files"))
+    listed = [each for each in devices if isinstance(each, Mapping)] if isinstance(devices, list) else []
+    loaded = tuple(str(each) for each in files) if isinstance(files, list) else ()
+    library = CudaLibrary(
+        next((file for file in loaded if "libcuda" in file), "libcuda"),
+        _cuda_version(version) or Unknown("cuDriverGetVersion does not tell it"),
+        Unknown(f"CUDA cannot start: {error}") if error is not None else len(listed),
+    )
+    return CudaAnswer(library, tuple(_gpu(each, "libcuda") for each in listed), loaded)
+
+
+def _cuda_version(number: Any) -> str | None:
+    """`13.0` from 13000."""
+    return f"{number // 1000}.{number % 1000 // 10}" if isinstance(number, int) and number > 1 else None
+
+
+def _document(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _gpu(answer: Mapping[str, Any], source: str) -> Gpu:
+    uuid, memory, mig, slices = (answer.get(key) for key in ("uuid", "memory", "mig", "slices"))
+    unknown = Unknown(f"{source} does not tell it")
     return Gpu(
         "nvidia",
-        name if isinstance(name, str) else Unknown("NVML does not tell it"),
-        "NVML",
-        uuid=uuid if isinstance(uuid, str) else None,
-        memory=memory if isinstance(memory, int) else Unknown("NVML does not tell it"),
-        compute_capability=_pair(answer.get("compute_capability")) or Unknown("NVML does not tell it"),
+        _text(answer.get("name")) or unknown,
+        source,
+        uuid=_text(uuid),
+        memory=memory if type(memory) is int else unknown,
+        compute_capability=_pair(answer.get("compute_capability")) or unknown,
+        mig=mig if isinstance(mig, bool) else None,
+        slices=tuple(_slice(each) for each in slices if isinstance(each, Mapping)) if isinstance(slices, list) else (),
     )
+
+
+def _slice(answer: Mapping[str, Any]) -> MigSlice:
+    name, memory = _text(answer.get("name")), answer.get("memory")
+    unknown = Unknown("NVML does not tell it")
+    profile = re.search(r"\bMIG (\S+)$", name or "")  # NVIDIA A100-SXM4-40GB MIG 1g.5gb
+    return MigSlice(
+        profile[1] if profile else (name or unknown),
+        _text(answer.get("uuid")),
+        memory if type(memory) is int else unknown,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _pair(value: Any) -> tuple[int, int] | None:

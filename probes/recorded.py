@@ -13,13 +13,29 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from probes.machine import SCHEMA, Container, Cpu, Gpu, Libc, Machine, NvidiaDriver, System, Unknown
+from probes.machine import (
+    SCHEMA,
+    Container,
+    Cpu,
+    CudaLibrary,
+    Gpu,
+    GpuDriver,
+    Libc,
+    Limits,
+    Machine,
+    MigSlice,
+    NvidiaDriver,
+    System,
+    Unknown,
+)
 
 __all__ = ["MachineFormatError", "decode", "encode", "read_machine"]
 
 Fact = TypeVar("Fact")
 Reader = Callable[[Any, str], Any]
 _LIMIT = 4 << 20
+_MOST = 1e15
+"""A number of CPUs beyond which it is none; NaN is not below it either."""
 
 
 class MachineFormatError(ValueError):
@@ -139,12 +155,22 @@ _text = _of(str, "a text")
 _integer = _of(int, "a whole number")
 _boolean = _of(bool, "true or false")
 
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _MOST:
+        raise MachineFormatError(where, f"is a number, not {value!r}"[:200])
+    return float(value)
+
+
 _SYSTEM: Mapping[str, Reader] = {
     "os": _text,
     "version": _perhaps(_text),
     "kernel": _perhaps(_text),
     "architecture": _perhaps(_text),
     "source": _text,
+    "machine": _optional(_text),
+    "board": _optional(_text),
+    "l4t": _optional(_text),
 }
 _LIBC: Mapping[str, Reader] = {"family": _text, "version": _perhaps(_text), "source": _text}
 _CPU: Mapping[str, Reader] = {
@@ -153,8 +179,24 @@ _CPU: Mapping[str, Reader] = {
     "features": _many(frozenset, _text),
     "level": _optional(_perhaps(_text)),
     "source": _text,
+    "cores": _optional(_perhaps(_integer)),
+    "step": _optional(_text),
 }
-_DRIVER: Mapping[str, Reader] = {"version": _text, "source": _text, "cuda": _optional(_perhaps(_text))}
+_LIBRARY: Mapping[str, Reader] = {"source": _text, "cuda": _perhaps(_text), "devices": _perhaps(_integer)}
+_DRIVER: Mapping[str, Reader] = {
+    "version": _text,
+    "source": _text,
+    "cuda": _optional(_perhaps(_text)),
+    "user_space": _optional(_perhaps(_text)),
+    "library": _optional(_perhaps(_object(CudaLibrary, _LIBRARY))),
+    "compat": _optional(_text),
+}
+_SLICE: Mapping[str, Reader] = {
+    "name": _perhaps(_text),
+    "uuid": _optional(_text),
+    "memory": _perhaps(_integer),
+    "visible": _boolean,
+}
 _GPU: Mapping[str, Reader] = {
     "vendor": _vendor,
     "name": _perhaps(_text),
@@ -164,6 +206,22 @@ _GPU: Mapping[str, Reader] = {
     "compute_capability": _optional(_perhaps(_capability)),
     "target": _optional(_perhaps(_text)),
     "visible": _boolean,
+    "mig": _optional(_perhaps(_boolean)),
+    "slices": _many(tuple, _object(MigSlice, _SLICE)),
+    "integrated": _optional(_boolean),
+    "closed": _optional(_text),
+}
+_OTHER_DRIVER: Mapping[str, Reader] = {
+    "name": _text,
+    "version": _optional(_text),
+    "source": _text,
+    "user_space": _optional(_text),
+}
+_LIMITS: Mapping[str, Reader] = {
+    "cpus": _optional(_perhaps(_number)),
+    "memory": _optional(_perhaps(_integer)),
+    "read_only": _perhaps(_boolean),
+    "source": _text,
 }
 _MACHINE: Mapping[str, Reader] = {
     "system": _object(System, _SYSTEM),
@@ -173,4 +231,6 @@ _MACHINE: Mapping[str, Reader] = {
     "gpus": _many(tuple, _object(Gpu, _GPU)),
     "container": _optional(_object(Container, {"kind": _text, "source": _text})),
     "notes": _many(tuple, _text),
+    "limits": _optional(_perhaps(_object(Limits, _LIMITS))),
+    "drivers": _many(tuple, _object(GpuDriver, _OTHER_DRIVER)),
 }

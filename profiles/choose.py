@@ -174,9 +174,12 @@ def _silence_broken(taken: Verdict, verdicts: Sequence[Verdict], question: Quest
     """What to tell the owner of a GPU whose environment will compute on the CPU."""
     machine = question.machine
     gpus = [gpu for gpu in machine.gpus if gpu.visible]
-    if not gpus and machine.driver is None:
+    barred = [f"{gpu_words(gpu)} cannot be opened ({gpu.closed})" for gpu in machine.gpus if gpu.closed]
+    if not gpus and machine.driver is None and not barred:
         return []
-    seen = f"this machine has {joined(map(gpu_words, gpus))}, but" if gpus else f"{_closed(machine)}, so"
+    seen = (
+        f"this machine has {joined(map(gpu_words, gpus))}, but" if gpus else f"{joined(barred) or _closed(machine)}, so"
+    )
     sentence = f"{seen} {taken.offer.name} will compute on the CPU"
     kinds = {_PREFIX[gpu.vendor] for gpu in gpus}
     against = [

@@ -31,7 +31,7 @@ def test_the_table_names_the_card_and_where_it_was_read(workplace: Workplace, tm
     table = workplace.run("probe", "--sysroot", str(tmp_path / "machine")).stdout
     assert "RTX 5090" in table
     assert "NVIDIA 580" in table
-    assert "/proc/driver/nvidia/version" in table
+    assert "/proc/driver/nvidia/gpus/" in table
 
 
 def test_a_sysroot_that_is_none_is_refused(workplace: Workplace) -> None:

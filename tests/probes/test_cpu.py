@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes import Cpu, LocalHost, System, Unknown
-from probes.cpu import LEVELS, ask_py_cpuinfo, level_of, parse_cpuinfo, parse_fallback, parse_sysctl, read_cpu
+from probes.cpu import (
+    ARM_STEPS,
+    LEVELS,
+    arm_step_of,
+    ask_py_cpuinfo,
+    level_of,
+    parse_cpuinfo,
+    parse_fallback,
+    parse_sysctl,
+    read_cpu,
+)
 from probes.system import read_system
 
 V1, V2, V3, V4 = (frozenset().union(*(added for _, added in LEVELS[: number + 1])) for number in range(4))
@@ -111,3 +121,41 @@ def test_py_cpuinfo_agrees_with_the_kernel_where_both_can_be_asked() -> None:
     assert isinstance(kernel, Cpu)
     assert isinstance(library, Cpu)
     assert (library.vendor, library.model, library.level) == (kernel.vendor, kernel.model, kernel.level)
+
+
+@pytest.mark.parametrize("number", range(len(ARM_STEPS)), ids=[name for name, _ in ARM_STEPS])
+def test_a_step_of_arm_needs_all_of_its_features(number: int) -> None:
+    features = frozenset().union(*(added for _, added in ARM_STEPS[: number + 1]))
+    assert arm_step_of(features) == ARM_STEPS[number][0]
+    below = ARM_STEPS[number - 1][0] if number else "armv8.0"
+    for missing in ARM_STEPS[number][1]:
+        assert arm_step_of(features - {missing}) == below
+
+
+def arm_core(number: int, part: str, features: str) -> str:
+    return (
+        f"processor\t: {number}\nBogoMIPS\t: 2000.00\nFeatures\t: {features}\n"
+        f"CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: {part}\n"
+    )
+
+
+def test_cores_of_arm_that_differ_are_as_able_as_the_least() -> None:
+    cpu = parse_cpuinfo(
+        arm_core(0, "0xd0c", "fp asimd atomics asimdrdm dcpop") + "\n" + arm_core(1, "0xd08", "fp asimd")
+    )
+    assert isinstance(cpu, Cpu)
+    assert (cpu.level, cpu.step, cpu.model, cpu.cores) == ("armv8", "armv8.0", "Neoverse N1", 2)
+
+
+def test_a_core_that_no_table_knows_is_unknown() -> None:
+    cpu = parse_cpuinfo(arm_core(0, "0xfff", "fp asimd"))
+    assert isinstance(cpu, Cpu)
+    assert isinstance(cpu.model, Unknown)
+
+
+def test_this_process_may_use_some_cores() -> None:
+    here = LocalHost()
+    cpu = read_cpu(here, read_system(here))
+    if isinstance(cpu, Cpu):
+        assert isinstance(cpu.cores, int)
+        assert cpu.cores >= 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from probes import LocalHost, Unknown
+from probes.host import Interrupted
 
 
 @pytest.fixture
@@ -76,6 +77,37 @@ def test_reads_no_more_than_asked(root: Path) -> None:
 def test_bytes_that_are_no_text_are_replaced(root: Path) -> None:
     (root / "bytes").write_bytes(b"\xff\xfeA")
     assert LocalHost(root, {}).read_text("/bytes") == "\ufffd\ufffdA"
+
+
+def test_a_stamp_changes_with_what_lies_there(root: Path) -> None:
+    host = LocalHost(root, {})
+    before = host.stamp("/usr/lib/os-release")
+    (root / "usr/lib/os-release").write_text("ID=another\n")
+    assert before is not None
+    assert host.stamp("/usr/lib/os-release") not in (None, before)
+    assert host.stamp("/nowhere") is None
+
+
+def test_what_a_program_printed_before_it_failed_is_kept() -> None:
+    outcome = LocalHost().run((sys.executable, "-c", "print('first'); raise SystemExit(3)"), 60)
+    assert outcome == Interrupted(f"{Path(sys.executable).name} ended with 3", "first\n")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"told": []}', '{"told": {"bits": 64}, "output": {"x": 7}, "environ": {"A": 1}}']
+)
+def test_answers_of_another_form_are_none(root: Path, content: str) -> None:
+    (root / ".torchstrap").mkdir()
+    (root / ".torchstrap/answers.json").write_text(content)
+    host = LocalHost(root, {})
+    assert host.told("bits") is None
+    assert isinstance(host.run(("x",), 5), Unknown)
+    assert host.environ == {}
+
+
+def test_a_system_call_that_is_not_there_is_none() -> None:
+    assert LocalHost().told("platform") == sys.platform
+    assert (LocalHost().told("windows") is None) == (sys.platform != "win32")
 
 
 def test_a_folder_starts_nothing_and_has_only_our_overrides(root: Path) -> None:

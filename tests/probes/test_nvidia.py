@@ -4,54 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probes import Container, LocalHost, NvidiaDriver, System, Unknown
-from probes.nvidia import ask_nvml, parse_driver_version, read_nvidia
+from probes.host import Interrupted
+from probes.nvidia import ask_driver, parse_driver_version, read_nvidia
 from probes.nvidia_names import capability_of_name
-from probes.nvml_answer import NvmlAnswer, parse_answer
+from probes.nvml_answer import CudaAnswer, DriverAnswer, NvmlAnswer, parse_answer, parse_cuda, parse_output
+from tests.probes.driven import Driven
 
 LINUX = System("linux", "debian 12", "6.1", "x86_64", "test")
 WSL = System("linux", "ubuntu 24.04", "5.15.167.4-microsoft-standard-WSL2", "x86_64", "test")
 DOCKER = Container("docker", "test")
 CLOSED = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22 01:44:30 UTC 2024\nGCC version:  12\n"
 OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.10  Release Build  (dvs@U)  Thu Jan 23\n"
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "driver": "580.95.05",
     "cuda": [13, 0],
     "problems": [],
     "gpus": [{"name": "NVIDIA H100", "uuid": "GPU-ab", "memory": 85520809984, "compute_capability": [9, 0]}],
 }
-
-
-class Driven:
-    """A machine whose files lie in a folder and whose programs run here."""
-
-    running = True
-
-    def __init__(self, root: Path, files: Mapping[str, str], environ: Mapping[str, str] | None = None) -> None:
-        for name, text in files.items():
-            path = root / name.lstrip("/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        folder = LocalHost(root, {})
-        self.read_bytes, self.read_text, self.exists, self.names = (
-            folder.read_bytes,
-            folder.read_text,
-            folder.exists,
-            folder.names,
-        )
-        self.environ: Mapping[str, str] = environ or {}
-        self.started = 0
-
-    def run(self, command: Sequence[str], timeout: float, environ: Mapping[str, str] | None = None) -> str | Unknown:
-        self.started += 1
-        return LocalHost(environ={**self.environ}).run(command, timeout, environ)
 
 
 def saying(answer: object) -> tuple[str, ...]:
@@ -95,7 +73,7 @@ def test_no_text_makes_the_driver_version_fail(text: str) -> None:
             st.lists(inner)
             | st.dictionaries(
                 st.sampled_from(
-                    ["error", "driver", "cuda", "gpus", "name", "uuid", "memory", "compute_capability", "problems"]
+                    [*ANSWER, *ANSWER["gpus"][0], "error", "mig", "slices", "version", "devices", "files", "absent"]
                 ),
                 inner,
             )
@@ -104,6 +82,7 @@ def test_no_text_makes_the_driver_version_fail(text: str) -> None:
 )
 def test_no_answer_makes_the_reader_of_nvml_fail(answer: object) -> None:
     assert isinstance(parse_answer(json.dumps(answer)), (NvmlAnswer, Unknown))
+    assert isinstance(parse_cuda(json.dumps({"libcuda": answer})), (CudaAnswer, Unknown, type(None)))
 
 
 @pytest.mark.parametrize("text", ["", "{", "nan", "[" * 100_000], ids=["empty", "cut", "nan", "deep"])
@@ -156,7 +135,7 @@ def test_a_machine_without_a_sign_of_nvidia_starts_no_child(tmp_path: Path) -> N
 
 def test_a_file_in_a_folder_needs_no_child(tmp_path: Path) -> None:
     host = LocalHost(tmp_path, {})
-    assert isinstance(ask_nvml(host), Unknown)
+    assert isinstance(ask_driver(host).nvml, Unknown)
 
 
 DRIVER = {"/dev/nvidiactl": "", "/proc/driver/nvidia/version": CLOSED}
@@ -164,8 +143,9 @@ INFORMATION = "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 146\nGPU UUID: \t 
 
 
 def test_what_nvml_says_of_gpus_counts_and_the_kernel_names_the_driver(tmp_path: Path) -> None:
-    found = read_nvidia(Driven(tmp_path, DRIVER), LINUX, nvml=saying(ANSWER))
-    assert found.driver == NvidiaDriver("550.54.14", "/proc/driver/nvidia/version", "13.0")
+    found = read_nvidia(Driven(tmp_path, DRIVER), LINUX, child=saying(ANSWER))
+    unasked = Unknown("libcuda was not asked")
+    assert found.driver == NvidiaDriver("550.54.14", "/proc/driver/nvidia/version", "13.0", library=unasked)
     (gpu,) = found.gpus
     assert (gpu.name, gpu.compute_capability, gpu.memory, gpu.source) == ("NVIDIA H100", (9, 0), 85520809984, "NVML")
 
@@ -175,7 +155,7 @@ def test_what_nvml_says_of_gpus_counts_and_the_kernel_names_the_driver(tmp_path:
 )
 def test_an_nvml_that_fails_is_a_note_and_the_kernels_list_counts(tmp_path: Path, command: Sequence[str]) -> None:
     files = {**DRIVER, "/dev/nvidia0": "", "/proc/driver/nvidia/gpus/0000:1b:00.0/information": INFORMATION}
-    found = read_nvidia(Driven(tmp_path, files), LINUX, nvml=command)
+    found = read_nvidia(Driven(tmp_path, files), LINUX, child=command)
     assert isinstance(found.driver, NvidiaDriver)
     assert isinstance(found.driver.cuda, Unknown)
     assert [(gpu.name, gpu.uuid, gpu.compute_capability) for gpu in found.gpus] == [
@@ -185,7 +165,7 @@ def test_an_nvml_that_fails_is_a_note_and_the_kernels_list_counts(tmp_path: Path
 
 
 def test_an_nvml_that_hangs_becomes_a_fact(tmp_path: Path) -> None:
-    answer = ask_nvml(Driven(tmp_path, DRIVER), HANGING, 0.2)
+    answer = ask_driver(Driven(tmp_path, DRIVER), HANGING, 0.2).nvml
     assert isinstance(answer, Unknown)
     assert "no answer within 0.2 s" in answer.reason
 
@@ -194,28 +174,29 @@ def test_gpus_that_only_have_device_nodes_are_counted_and_unknown(tmp_path: Path
     found = read_nvidia(
         Driven(tmp_path, {**DRIVER, "/dev/nvidia0": "", "/dev/nvidia1": "", "/dev/nvidia-uvm": ""}),
         LINUX,
-        nvml=CRASHING,
+        child=CRASHING,
     )
     assert [gpu.source for gpu in found.gpus] == ["/dev/nvidia0", "/dev/nvidia1"]
     assert all(isinstance(gpu.compute_capability, Unknown) for gpu in found.gpus)
 
 
 def test_wsl_has_only_nvml_to_ask(tmp_path: Path) -> None:
-    found = read_nvidia(Driven(tmp_path, {"/dev/dxg": ""}), WSL, nvml=saying(ANSWER))
-    assert found.driver == NvidiaDriver("580.95.05", "NVML", "13.0")
+    found = read_nvidia(Driven(tmp_path, {"/dev/dxg": ""}), WSL, child=saying(ANSWER))
+    assert isinstance(found.driver, NvidiaDriver)
+    assert (found.driver.version, found.driver.source, found.driver.cuda) == ("580.95.05", "NVML", "13.0")
     assert len(found.gpus) == 1
 
 
 def test_wsl_on_a_machine_without_nvidia_has_no_driver(tmp_path: Path) -> None:
     found = read_nvidia(
-        Driven(tmp_path, {"/dev/dxg": ""}), WSL, nvml=saying({"error": "NVML Shared Library Not Found"})
+        Driven(tmp_path, {"/dev/dxg": ""}), WSL, child=saying({"error": "NVML Shared Library Not Found"})
     )
     assert (found.driver, found.gpus) == (None, ())
 
 
 def test_a_sick_driver_on_wsl_is_unknown_and_not_absent(tmp_path: Path) -> None:
     files = {"/dev/dxg": "", "/usr/lib/wsl/lib/libnvidia-ml.so.1": ""}
-    found = read_nvidia(Driven(tmp_path, files), WSL, nvml=CRASHING)
+    found = read_nvidia(Driven(tmp_path, files), WSL, child=CRASHING)
     assert isinstance(found.driver, Unknown)
 
 
@@ -245,7 +226,79 @@ def test_the_override_can_say_that_there_is_no_driver(tmp_path: Path) -> None:
 
 
 def test_an_override_that_is_no_version_is_passed_over_aloud(tmp_path: Path) -> None:
-    found = read_nvidia(Driven(tmp_path, DRIVER, {"TORCHSTRAP_CUDA_DRIVER": "newest"}), LINUX, nvml=CRASHING)
+    found = read_nvidia(Driven(tmp_path, DRIVER, {"TORCHSTRAP_CUDA_DRIVER": "newest"}), LINUX, child=CRASHING)
     assert isinstance(found.driver, NvidiaDriver)
     assert found.driver.version == "550.54.14"
     assert "'newest' is no driver version" in found.notes[0]
+
+
+def test_a_gpu_without_its_device_node_is_none_of_ours(tmp_path: Path) -> None:
+    files = {
+        **DRIVER,
+        "/dev/nvidia1": "",
+        "/proc/driver/nvidia/gpus/0000:1b:00.0/information": INFORMATION,
+        "/proc/driver/nvidia/gpus/0000:1c:00.0/information": INFORMATION.replace("Minor: \t 0", "Minor: \t 1"),
+    }
+    found = read_nvidia(Driven(tmp_path, files), LINUX, child=CRASHING)
+    assert [gpu.source for gpu in found.gpus] == ["/proc/driver/nvidia/gpus/0000:1c:00.0/information"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "which was given no GPU: there"),
+        ("void", "NVIDIA_VISIBLE_DEVICES being 'void': there"),
+        ("all", "NVIDIA_VISIBLE_DEVICES being 'all', which only NVIDIA's container runtime heeds: there"),
+    ],
+    ids=["unset", "void", "all"],
+)
+def test_a_container_without_gpus_is_told_what_its_runtime_was_asked(
+    tmp_path: Path, value: str | None, words: str
+) -> None:
+    environ = {} if value is None else {"NVIDIA_VISIBLE_DEVICES": value}
+    found = read_nvidia(Driven(tmp_path, DRIVER, environ), LINUX, DOCKER, child=CRASHING)
+    assert found.gpus == ()
+    assert words in found.notes[-1]
+
+
+OTHER_LIBRARIES = {"/usr/lib64/libcuda.so.535.54.03": "", "/usr/lib64/libcuda.so.1": ""}
+
+
+@pytest.mark.parametrize(
+    ("container", "child", "words"),
+    [
+        (None, CRASHING, "until the machine is restarted"),
+        (DOCKER, CRASHING, "this docker container's image brings its own"),
+        (None, saying(ANSWER), None),
+    ],
+    ids=["machine", "container", "works-all-the-same"],
+)
+def test_libraries_of_another_version_are_told(
+    tmp_path: Path, container: Container | None, child: Sequence[str], words: str | None
+) -> None:
+    found = read_nvidia(Driven(tmp_path, {**DRIVER, **OTHER_LIBRARIES}), LINUX, container, child)
+    assert isinstance(found.driver, NvidiaDriver)
+    assert found.driver.user_space == "535.54.03"
+    told = [note for note in found.notes if "libraries are of 535.54.03" in note]
+    assert ([words in note for note in told] if words else told) == ([True] if words else [])
+
+
+def test_libraries_of_several_versions_are_unknown(tmp_path: Path) -> None:
+    files = {**DRIVER, **OTHER_LIBRARIES, "/usr/lib64/libnvidia-ml.so.550.54.14": ""}
+    found = read_nvidia(Driven(tmp_path, files), LINUX, child=CRASHING)
+    assert isinstance(found.driver, NvidiaDriver)
+    assert isinstance(found.driver.user_space, Unknown)
+    assert "535.54.03, 550.54.14" in found.driver.user_space.reason
+
+
+def test_a_gpu_on_the_bus_is_known_by_its_device(tmp_path: Path) -> None:
+    adapter = {"class": "0x030200", "vendor": "0x10de", "device": "0x2330"}
+    files = {f"/sys/bus/pci/devices/0000:1b:00.0/{name}": text for name, text in adapter.items()}
+    found = read_nvidia(Driven(tmp_path, {**DRIVER, **files, "/dev/nvidia0": ""}), LINUX, child=CRASHING)
+    assert [(gpu.name, gpu.compute_capability) for gpu in found.gpus] == [("NVIDIA PCI device 10de:2330", (9, 0))]
+
+
+@given(st.text() | st.text().map(lambda text: '{"gpus": []}\n' + text))
+def test_no_output_of_the_child_makes_its_reader_fail(text: str) -> None:
+    assert isinstance(parse_output(text), DriverAnswer)
+    assert isinstance(parse_output(Interrupted("it hung", text)), DriverAnswer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probes import Libc, LocalHost, Machine, System, Unknown, probe
-from probes.system import read_container, read_libc, read_system
+from probes.container import read_container
+from probes.libc import read_libc
+from probes.system import read_system
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +23,13 @@ FILES = (
     "proc/cpuinfo",
     "proc/version",
     "proc/1/cgroup",
+    "proc/self/cgroup",
+    "proc/self/mountinfo",
+    "proc/device-tree/model",
+    "sys/fs/cgroup/cgroup.controllers",
+    "sys/fs/cgroup/cpu.max",
+    "sys/fs/cgroup/memory.max",
+    "sys/fs/cgroup/cpu/cpu.cfs_quota_us",
     "proc/sys/kernel/arch",
     "proc/driver/nvidia/version",
     "proc/driver/nvidia/gpus/0000:01:00.0/information",
@@ -28,9 +38,33 @@ FILES = (
     "sys/bus/pci/devices/0000:01:00.0/vendor",
     "sys/class/kfd/kfd/topology/nodes/1/properties",
     "etc/os-release",
+    "etc/nv_tegra_release",
+    "run/systemd/container",
+    "dev/nvidia0",
+    "usr/local/cuda-13.0/compat/libcuda.so.580.105.08",
     "lib64/libc.so.6",
+    ".torchstrap/answers.json",
     "System/Library/CoreServices/SystemVersion.plist",
 )
+
+
+PLAIN = {
+    "proc/cpuinfo": "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu lm\n\nprocessor\t: 1\nflags\t\t: lm\n",
+    "proc/version": "Linux version 6.1.0-13-amd64 (gcc 12)\n",
+    "proc/self/cgroup": "5:memory:/docker/0123\n4:cpu,cpuacct:/\n0::/a\n",
+    "proc/self/mountinfo": "22 1 0:21 / / rw,relatime - overlay overlay rw,lowerdir=/a\n",
+    "proc/device-tree/model": "NVIDIA Jetson AGX Orin Developer Kit\0",
+    "proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  Thu Feb 22\n",
+    "proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t H100\nGPU UUID: \t GPU-0a\nDevice Minor: \t 0\n",
+    "sys/bus/pci/devices/0000:01:00.0/class": "0x030000\n",
+    "sys/bus/pci/devices/0000:01:00.0/vendor": "0x10de\n",
+    "sys/class/kfd/kfd/topology/nodes/1/properties": "gfx_target_version 90010\nsimd_count 304\n",
+    "sys/fs/cgroup/cpu.max": "max 100000\n",
+    "etc/os-release": 'ID="debian"\nVERSION_ID="12"\n',
+    "etc/nv_tegra_release": "# R36 (release), REVISION: 4.0, GCID: 1\n",
+    "lib64/libc.so.6": "GNU C Library (Debian) stable release version 2.36.\n",
+    ".torchstrap/answers.json": '{"told": {"bits": "64"}, "environ": {}, "output": {"nvidia": "{\\"gpus\\": []}\\n"}}',
+}
 
 
 def write(root: Path, files: dict[str, str | bytes]) -> LocalHost:
@@ -59,6 +93,37 @@ def test_an_empty_folder_is_a_machine_of_unknowns(tmp_path: Path) -> None:
 @given(st.dictionaries(st.sampled_from(FILES), st.binary(max_size=60)))
 def test_no_content_makes_a_probe_fail(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> None:
     assert isinstance(probe(write(tmp_path_factory.mktemp("machine"), {**files})), Machine)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(FILES), st.integers(0, 400), st.binary(max_size=8))
+def test_a_recording_that_is_cut_off_or_spoilt_makes_no_probe_fail(
+    tmp_path_factory: pytest.TempPathFactory, name: str, length: int, rest: bytes
+) -> None:
+    """Every file is as a machine has it, but one that ends early, or goes on with rubbish."""
+    files: dict[str, str | bytes] = {each: PLAIN.get(each, "0\n") for each in FILES}
+    whole = files[name]
+    files[name] = (whole if isinstance(whole, bytes) else whole.encode())[:length] + rest
+    assert isinstance(probe(write(tmp_path_factory.mktemp("machine"), files)), Machine)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\0", b"9" * 64, b"a: b\n\n", b"flags : lm\n\n", b" " * 64, b"serial "],
+    ids=["nul", "digits", "fields", "cores", "blanks", "words"],
+)
+def test_files_of_a_hundred_megabytes_are_read_to_their_limit(tmp_path: Path, content: bytes) -> None:
+    root = tmp_path / "machine"
+    host = write(root, dict.fromkeys(FILES, content * (1 << 14)))
+    for name in ("proc/cpuinfo", "proc/self/mountinfo", "etc/os-release", ".torchstrap/answers.json"):
+        with (root / name).open("r+b") as stream:
+            stream.truncate(100 << 20)  # the rest is a hole: it takes no room, and would be read as zeros
+    tracemalloc.start()
+    machine = probe(host)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(machine, Machine)
+    assert most < 90 << 20
 
 
 def test_files_that_are_folders_make_no_probe_fail(tmp_path: Path) -> None:
@@ -129,9 +194,9 @@ def test_probes_and_tables_work_from_an_archive(tmp_path: Path) -> None:
                     bundle.write(path, f"{package}/{path.name}")
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import probes, profiles; from probes.nvidia import ask_nvml\n"
+        "import probes, profiles; from probes.nvidia import ask_driver\n"
         "assert probes.__file__.startswith(sys.argv[1]), probes.__file__\n"
-        "print(ask_nvml(probes.LocalHost(), timeout=60) is not None, profiles.is_family('Torch'),\n"
+        "print(ask_driver(probes.LocalHost(), timeout=60) is not None, profiles.is_family('Torch'),\n"
         "      len(profiles.automatic_offers()) > 10)"
     )
     command = (

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from probes import (
     Container,
     Cpu,
+    CudaLibrary,
     Gpu,
     Libc,
+    Limits,
     LocalHost,
     Machine,
     MachineFormatError,
+    MigSlice,
     NvidiaDriver,
     System,
     Unknown,
@@ -27,7 +30,9 @@ from probes import (
 
 unknowns = st.builds(Unknown, st.text())
 texts = st.text()
-systems = st.builds(System, texts, texts | unknowns, texts | unknowns, texts | unknowns, texts)
+systems = st.builds(System, texts, texts | unknowns, texts | unknowns, texts | unknowns, texts, st.none() | texts)
+counts = st.integers(0) | unknowns
+slices = st.builds(MigSlice, texts | unknowns, st.none() | texts, counts, st.booleans())
 gpus = st.builds(
     Gpu,
     st.sampled_from(["nvidia", "amd", "intel", "apple"]),
@@ -38,16 +43,40 @@ gpus = st.builds(
     st.none() | unknowns | st.tuples(st.integers(0, 99), st.integers(0, 99)),
     st.none() | unknowns | texts,
     st.booleans(),
+    st.none() | unknowns | st.booleans(),
+    st.lists(slices, max_size=2).map(tuple),
 )
 machines = st.builds(
     Machine,
     systems,
     st.none() | unknowns | st.builds(Libc, texts, texts | unknowns, texts),
-    unknowns | st.builds(Cpu, texts, texts | unknowns, st.frozensets(texts), st.none() | texts | unknowns, texts),
-    st.none() | unknowns | st.builds(NvidiaDriver, texts, texts, st.none() | unknowns | texts),
+    unknowns
+    | st.builds(
+        Cpu, texts, texts | unknowns, st.frozensets(texts), st.none() | texts | unknowns, texts, st.none() | counts
+    ),
+    st.none()
+    | unknowns
+    | st.builds(
+        NvidiaDriver,
+        texts,
+        texts,
+        st.none() | unknowns | texts,
+        st.none() | unknowns | texts,
+        st.none() | unknowns | st.builds(CudaLibrary, texts, texts | unknowns, counts),
+        st.none() | texts,
+    ),
     st.lists(gpus, max_size=2).map(tuple),
     st.none() | st.builds(Container, texts, texts),
     st.lists(texts, max_size=2).map(tuple),
+    st.none()
+    | unknowns
+    | st.builds(
+        Limits,
+        st.none() | unknowns | st.floats(0, 1e6),
+        st.none() | counts,
+        unknowns | st.booleans(),
+        texts,
+    ),
 )
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
@@ -69,7 +98,7 @@ def test_a_journey_as_json_changes_nothing(machine: Machine) -> None:
     assert Machine.from_json(json.loads(json.dumps(machine.to_json()))) == machine
 
 
-@pytest.mark.parametrize("key", ["system", "libc", "cpu", "driver", "gpus", "container", "notes"])
+@pytest.mark.parametrize("key", ["system", "libc", "cpu", "driver", "gpus", "container", "notes", "limits"])
 @given(value=values)
 def test_a_wrong_value_is_refused_with_a_sentence_or_read(key: str, value: Any) -> None:
     try:
@@ -101,6 +130,31 @@ def test_names_what_is_wrong(change: dict[str, Any], words: str) -> None:
     with pytest.raises(MachineFormatError) as caught:
         Machine.from_json({**PLAIN.to_json(), **change})
     assert words in str(caught.value)
+
+
+def test_reads_documents_of_programs_that_knew_less() -> None:
+    document = json.loads(json.dumps(PLAIN.to_json()))
+    newer = {
+        "system": ("machine", "board", "l4t"),
+        "cpu": ("cores", "step"),
+        "driver": ("user_space", "library", "compat"),
+    }
+    for part, names in newer.items():
+        for name in names:
+            del document[part][name]
+    for name in ("mig", "slices"):
+        del document["gpus"][0][name]
+    del document["limits"]
+    assert Machine.from_json(document) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "cpus", ["1", True, float("nan"), float("inf"), 10**400], ids=["text", "bool", "nan", "inf", "huge"]
+)
+def test_a_number_of_cpus_is_a_number(cpus: object) -> None:
+    limits = {"cpus": cpus, "memory": None, "read_only": False, "source": "x"}
+    with pytest.raises(MachineFormatError, match=r"limits\.cpus: is a number"):
+        Machine.from_json({**PLAIN.to_json(), "limits": limits})
 
 
 def test_passes_over_what_a_newer_program_added() -> None:

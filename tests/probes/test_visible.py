@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from probes import Gpu
+from probes import CudaLibrary, Gpu, MigSlice
+from probes.nvml_answer import CudaAnswer
 from probes.visible import with_visibility
 
 ALIKE = tuple(Gpu("nvidia", "A", "NVML", uuid=f"GPU-{letter}1", compute_capability=(8, 0)) for letter in "abc")
@@ -49,3 +50,59 @@ def test_marks_what_programs_see(gpus: tuple[Gpu, ...], environ: dict[str, str],
     marked, said = with_visibility(gpus, environ)
     assert [number for number, gpu in enumerate(marked) if gpu.visible] == seen
     assert len(said) == notes
+
+
+CUT = (
+    Gpu(
+        "nvidia",
+        "A",
+        "NVML",
+        uuid="GPU-a1",
+        compute_capability=(8, 0),
+        mig=True,
+        slices=(MigSlice("1g.5gb", "MIG-51", 1), MigSlice("2g.10gb", "MIG-62", 2)),
+    ),
+    ALIKE[1],
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "gpus", "slices"),
+    [
+        ("MIG-51", [True, False], [True, False]),
+        ("MIG-6", [True, False], [False, True]),
+        ("mig-51", [True, True], [True, True]),
+        ("MIG-", [True, True], [True, True]),
+        ("MIG-GPU-a1/1/0", [True, False], [True, True]),
+        ("MIG-GPU-zz/1/0", [True, True], [True, True]),
+        ("1", [False, True], [False, False]),
+        ("MIG-51,GPU-b1", [True, True], [True, False]),
+        ("GPU-B1", [False, True], [False, False]),
+    ],
+    ids=["whole", "begun", "wrong-case", "ambiguous", "old-form", "old-form-of-none", "number", "both", "capitals"],
+)
+def test_slices_are_named_by_their_own_ids(value: str, gpus: list[bool], slices: list[bool]) -> None:
+    marked, _ = with_visibility(CUT, {"CUDA_VISIBLE_DEVICES": value})
+    assert [gpu.visible for gpu in marked] == gpus
+    assert [part.visible for part in marked[0].slices] == slices
+
+
+def listing(*uuids: str) -> CudaAnswer:
+    gpus = tuple(Gpu("nvidia", "A", "libcuda", uuid=uuid) for uuid in uuids)
+    return CudaAnswer(CudaLibrary("libcuda", "13.0", len(gpus)), gpus)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "seen"),
+    [
+        (listing("c1"), [False, False, True]),
+        (listing("c1", "a1"), [True, False, True]),
+        (listing("ff"), [False, True, False]),
+        (listing(), [False, True, False]),
+        (None, [False, True, False]),
+    ],
+    ids=["one", "two", "one-that-is-not-ours", "none", "no-libcuda"],
+)
+def test_what_libcuda_lists_comes_before_our_own_reading(cuda: CudaAnswer | None, seen: list[bool]) -> None:
+    marked, _ = with_visibility(ALIKE, {"CUDA_VISIBLE_DEVICES": "1"}, cuda)
+    assert [gpu.visible for gpu in marked] == seen
