@@ -58,7 +58,9 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        sys.stderr.write(f"torchstrap: {error.filename or 'the operating system'}: {error.strerror or error}\n")
+        sys.stderr.write(
+            f"torchstrap: {error.filename or 'the current folder, or what lies in it'}: {error.strerror or error}\n"
+        )
         return _EXIT_CODES.get(error.errno or 0, BootstrapError.exit_code)
 
 

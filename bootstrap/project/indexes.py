@@ -16,7 +16,7 @@ from bootstrap.project.places import DEFAULT_INDEX
 from bootstrap.project.settings import Settings, default_index
 from bootstrap.project.tables import meant
 
-__all__ = ["default_tier", "explicit_index", "find_links", "named_addresses", "named_index", "tiers"]
+__all__ = ["default_tier", "find_links", "named_addresses", "named_index", "tiers"]
 
 
 def tiers(project: Project, settings: Settings) -> tuple[tuple[Index, ...], ...]:
@@ -75,11 +75,6 @@ def named_index(project: Project, name: str, settings: Settings | None = None) -
             return _placed(index, project, settings or Settings())
     names = [index.name for index in project.indexes if index.name]
     raise ConfigurationError(f"no index has the name `{name}`: {meant(name, names)}")
-
-
-def explicit_index(project: Project, name: str, settings: Settings | None = None) -> str:
-    """The address of the index that a source names. Raises ConfigurationError where there is none of that name."""
-    return named_index(project, name, settings).url
 
 
 def _default_of(project: Project) -> Index | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import ConfigurationError
-from bootstrap.project.indexes import explicit_index, find_links, named_index, tiers
+from bootstrap.project.indexes import find_links, named_index, tiers
 from bootstrap.project.model import Index, Project
 from bootstrap.project.places import DEFAULT_INDEX
 from bootstrap.project.settings import Settings, default_index
@@ -72,7 +72,7 @@ def test_an_explicit_default_index_leaves_no_default() -> None:
 )
 def test_the_word_in_braces_stands_for_the_default_index(settings: Settings, expected: str) -> None:
     asking = project(Index(DEFAULT_INDEX, "plain", explicit=True))
-    assert explicit_index(asking, "plain", settings) == expected
+    assert named_index(asking, "plain", settings).url == expected
     assert urls(tiers(project(Index(DEFAULT_INDEX, default=True)), settings)) == [[expected]]
 
 
@@ -83,7 +83,7 @@ def test_the_word_in_braces_follows_the_projects_own_default() -> None:
 
 def test_an_index_that_nobody_named_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match="no index has the name `pytorch-cu12`: did you mean `pytorch-cu124`"):
-        explicit_index(project(Index(A, "pytorch-cu124")), "pytorch-cu12")
+        named_index(project(Index(A, "pytorch-cu124")), "pytorch-cu12")
 
 
 def test_pages_of_links_are_ours_first_without_repetition() -> None:
