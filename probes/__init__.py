@@ -1,8 +1,9 @@
 """What is this machine? Facts with their sources; nothing here decides anything, prints anything or raises.
 
 `probe()` looks at the machine that we run on, `probe(LocalHost("/srv/image"))` at one that lies in a folder or was
-recorded there. Not part of that, as they try things or start programs: probes.storage.probe_storage, what folders
-can share; probes.libc.libc_of, what one interpreter is linked to.
+recorded there. Not part of that, as they try things or are about one program: probes.storage.probe_storage, what
+folders can share; probes.libc.libc_of, what one interpreter is linked to. `torchstrap probe` adds the first, and the
+interpreters that it finds (probes.pythons).
 TORCHSTRAP_MACHINE=FILE (a document of `probe --json`) stands in for all of it.
 """
 
@@ -107,7 +108,7 @@ def record(host: Host, folder: Path) -> Machine:
     Raises FileExistsError for a folder that holds something, OSError for one that cannot be written, and as `probe`.
     """
     from probes.masks import Mask  # noqa: PLC0415 - few programs record
-    from probes.record import Recorder, personal_names, write_recording  # noqa: PLC0415
+    from probes.recorder import Recorder, personal_names, write_recording  # noqa: PLC0415
 
     recorder = Recorder(host)
     machine = probe(recorder)

@@ -6,11 +6,11 @@ Of a folder that holds no answer only the presence of nodes counts.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from probes.documents import parse_document
 from probes.host import Host, Interrupted
 from probes.machine import Container, Unknown
 from probes.modules import program
@@ -41,10 +41,7 @@ def closed_nodes(host: Host, paths: Iterable[str], container: Container | None =
 
 def parse_attempts(text: str) -> Mapping[str, Mapping[str, Any]]:
     """What the child printed; nothing where it is not of the agreed form."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
+    document = parse_document(text)
     if not isinstance(document, dict):
         return {}
     return {path: attempt for path, attempt in document.items() if isinstance(attempt, dict)}
@@ -69,4 +66,4 @@ def _sentence(path: str, attempt: Mapping[str, Any], container: Container | None
         return f"this process may not open {path}: its user is not in the group {group} ({way})"
     if error == "EPERM" and container is not None:
         return f"this {container.kind} container may not open {path}{_ways(path)}"
-    return f"{path} cannot be opened ({error})"
+    return f"{path} cannot be opened ({error if isinstance(error, str) else 'the attempt does not tell why'})"

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
-from probes.access import closed_nodes
 from probes.host import Host
 from probes.machine import Container, Gpu, GpuDriver, Unknown
 from probes.pci import display_adapters
-from probes.visible_amd import with_amd_visibility
 
 __all__ = ["APUS", "ARCHITECTURE_OVERRIDE", "Amd", "parse_properties", "parse_target", "read_amd"]
 
@@ -37,8 +36,7 @@ _MI300A = 0x74A0
 """The one Instinct inside a processor: its target is that of the cards. https://pci-ids.ucw.cz, vendor 1002"""
 
 
-@dataclass(frozen=True, slots=True)
-class Amd:
+class Amd(NamedTuple):
     """What is known of AMD on a machine."""
 
     gpus: tuple[Gpu, ...] = ()
@@ -58,6 +56,9 @@ def read_amd(host: Host, container: Container | None = None) -> Amd:
     driver = _driver(host)
     if not nodes:
         return Amd((), _unlisted(host, container), driver)
+    from probes.access import closed_nodes  # noqa: PLC0415 - most machines have no such GPU
+    from probes.visible_amd import with_amd_visibility  # noqa: PLC0415 - as above
+
     closed = closed_nodes(host, [_KFD, *(render for _, render in nodes if render)], container)
     gpus = tuple(_closed(gpu, closed.get(_KFD) or (closed.get(render) if render else None)) for gpu, render in nodes)
     seen, hidden = with_amd_visibility(gpus, host.environ)
@@ -150,14 +151,15 @@ def _unlisted(host: Host, container: Container | None) -> tuple[str, ...]:
     """GPUs that are on the bus only. A container sees its host's bus, so there they say nothing."""
     if container is not None:
         return ()
-    why = (
-        "amdgpu is loaded, but its compute half (KFD) does not list it"
-        if host.exists(_MODULE)
-        else "amdgpu is not loaded"
-    )
+    if host.told("platform") == "win32":
+        why = "PyTorch's builds for ROCm are for Linux"
+    elif host.exists(_MODULE):
+        why = "amdgpu is loaded, but its compute half (KFD) does not list it"
+    else:
+        why = "amdgpu is not loaded"
     return tuple(
-        f"AMD PCI device 1002:{device:04x} is on the bus, but no program can compute on it: {why}"
-        for _, device in display_adapters(host, _VENDOR)
+        f"AMD PCI device 1002:{each.device:04x} is on the bus, but no program can compute on it: {why}"
+        for each in display_adapters(host, _VENDOR)
     )
 
 

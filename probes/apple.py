@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from probes.host import Host
 from probes.machine import Cpu, Gpu, System, Unknown
@@ -18,8 +18,7 @@ _NAME = "mac"
 _SOURCE = "architecture arm64 of macOS"
 
 
-@dataclass(frozen=True, slots=True)
-class Apple:
+class Apple(NamedTuple):
     """What is known of Apple's GPU on a machine."""
 
     gpus: tuple[Gpu, ...] = ()
@@ -44,7 +43,9 @@ def read_apple(host: Host, system: System, cpu: Cpu | Unknown) -> Apple:
         "apple",
         cpu.model if isinstance(cpu, Cpu) else Unknown(cpu.reason),
         _SOURCE,
-        memory=int(memory) if memory.isdigit() else Unknown("sysctl does not tell hw.memsize"),
+        memory=int(memory)
+        if re.fullmatch(r"\d{1,18}", memory, re.ASCII)
+        else Unknown("sysctl does not tell hw.memsize"),
         visible=not old,
         integrated=True,
         closed=closed if old else None,

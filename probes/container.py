@@ -42,6 +42,8 @@ GROUPS = (
 _MANAGER = "/run/systemd/container"
 """systemd inside a container writes here what its `$container` says: `lxc`, `systemd-nspawn`, `podman`, …"""
 _GROUP = "/sys/fs/cgroup"
+_DEEPEST = 64
+"""Steps of a group's path. A file that tells of more was not written by a kernel."""
 _NO_LIMIT = 1 << 60
 """cgroup v1 says "no limit" as the largest multiple of a page below 2**63."""
 
@@ -96,7 +98,8 @@ def group_path(text: str, controller: str) -> str:
     for line in text.splitlines():
         _, _, rest = line.partition(":")
         names, _, path = rest.partition(":")
-        if controller in names.split(",") and path.startswith("/") and ".." not in path:
+        proper = path.startswith("/") and ".." not in path and path.count("/") <= _DEEPEST
+        if proper and controller in names.split(","):
             return path
     return "/"
 

@@ -6,21 +6,19 @@ A machine is as able as its least able core: hybrid CPUs differ from core to cor
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from probes.cpu_arm import APPLE_NAMES, IMPLEMENTERS, arm_step_of, core_name
+from probes.documents import parse_document
 from probes.host import Host
 from probes.machine import Cpu, Limits, System, Unknown
-from probes.modules import folders_of, program
 
 __all__ = [
-    "ARM_STEPS",
     "LEVELS",
-    "arm_step_of",
     "ask_py_cpuinfo",
     "level_of",
     "parse_cpuinfo",
@@ -38,36 +36,11 @@ LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
     ("x86-64-v4", frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})),
 )
 
-ARM_STEPS: tuple[tuple[str, frozenset[str]], ...] = (
-    # Step, what it makes mandatory and /proc/cpuinfo shows. https://docs.kernel.org/arch/arm64/elf_hwcaps.html for the
-    # names, https://developer.arm.com/documentation/109697, "Feature descriptions" for the steps.
-    ("armv8.1", frozenset({"atomics", "asimdrdm"})),
-    ("armv8.2", frozenset({"dcpop"})),
-    ("armv8.3", frozenset({"fcma", "jscvt", "lrcpc"})),
-    ("armv8.4", frozenset({"asimddp", "dit", "flagm", "ilrcpc", "uscat"})),
-    ("armv8.5", frozenset({"flagm2", "frint", "sb"})),
-    ("armv9.0", frozenset({"sve", "sve2"})),
-)
-
-PARTS = {  # implementer and part -> core, from Linux arch/arm64/include/asm/cputype.h
-    ("0x41", "0xd03"): "Cortex-A53", ("0x41", "0xd07"): "Cortex-A57", ("0x41", "0xd08"): "Cortex-A72",
-    ("0x41", "0xd09"): "Cortex-A73", ("0x41", "0xd0b"): "Cortex-A76", ("0x41", "0xd0c"): "Neoverse N1",
-    ("0x41", "0xd40"): "Neoverse V1", ("0x41", "0xd42"): "Cortex-A78AE", ("0x41", "0xd49"): "Neoverse N2",
-    ("0x41", "0xd4f"): "Neoverse V2", ("0x41", "0xd84"): "Neoverse V3", ("0x4e", "0x003"): "Denver 2",
-    ("0x4e", "0x004"): "Carmel",
-}  # fmt: skip
-
 ALIASES = {
     # What sysctl on macOS and py-cpuinfo call a feature -> what /proc/cpuinfo calls it.
     "sse3": "pni", "sse4.1": "sse4_1", "sse4.2": "sse4_2", "lzcnt": "abm", "lahf": "lahf_lm", "avx1.0": "avx",
     "em64t": "lm", "x86_64": "lm", "osxsave": "xsave", "cmpxchg16b": "cx16",
 }  # fmt: skip
-
-IMPLEMENTERS = {
-    "0x41": "ARM", "0x42": "Broadcom", "0x43": "Cavium", "0x46": "Fujitsu", "0x48": "HiSilicon", "0x4e": "NVIDIA",
-    "0x51": "Qualcomm", "0x61": "Apple", "0x6d": "Microsoft", "0xc0": "Ampere",
-}  # fmt: skip
-"""`CPU implementer` of /proc/cpuinfo, from Linux arch/arm64/include/asm/cputype.h."""
 
 _SYSCTL = ("/usr/sbin/sysctl", "machdep.cpu", "hw.optional")
 _SYSCTL_SECONDS = 2.0
@@ -128,7 +101,7 @@ def parse_cpuinfo(text: str) -> Cpu | Unknown:
     vendor = first.get("vendor_id") or (implementer and IMPLEMENTERS.get(implementer, implementer))
     return Cpu(
         vendor or Unknown("/proc/cpuinfo names no vendor"),
-        first.get("model name") or _part(implementer, first.get("CPU part")),
+        first.get("model name") or _kinds(core for _, core in described),
         features,
         level_of(features) if "lm" in features else ("armv8" if arm else None),
         "/proc/cpuinfo",
@@ -142,21 +115,17 @@ def _fields(block: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, colon, value in pairs if colon}
 
 
-def _part(implementer: str | None, part: str | None) -> str | Unknown:
-    if implementer is None or part is None:
+def _kinds(cores: Iterable[Mapping[str, str]]) -> str | Unknown:
+    """The kinds of core that there are, as `Cortex-X925 and Cortex-A725`: chips for laptops mix them."""
+    kinds = dict.fromkeys(
+        (core["CPU implementer"], core["CPU part"]) for core in cores if {"CPU implementer", "CPU part"} <= core.keys()
+    )
+    if not kinds:
         return Unknown("/proc/cpuinfo names no model")
-    return PARTS.get((implementer, part)) or Unknown(f"no table knows CPU part {part} of implementer {implementer}")
-
-
-def arm_step_of(features: Iterable[str]) -> str:
-    """The highest step of the Arm architecture whose features are all there; `armv8.0` for a core with none."""
-    present = frozenset(features)
-    reached = "armv8.0"
-    for name, added in ARM_STEPS:
-        if not added <= present:
-            break
-        reached = name
-    return reached
+    named = [core_name(*kind) or f"CPU part {kind[1]} of implementer {kind[0]}" for kind in kinds]
+    if not any(core_name(*kind) for kind in kinds):
+        return Unknown(f"no table knows {' or '.join(named)}")
+    return " and ".join(named)
 
 
 def parse_sysctl(text: str, system: System) -> Cpu:
@@ -165,7 +134,8 @@ def parse_sysctl(text: str, system: System) -> Cpu:
     model = fields.get("machdep.cpu.brand_string") or Unknown("sysctl names no machdep.cpu.brand_string")
     if system.architecture in ("arm64", "aarch64"):
         switched_on = (name.rpartition(".")[2] for name, value in fields.items() if value == "1")
-        return Cpu("Apple", model, frozenset(name.lower() for name in switched_on), "armv8", "sysctl")
+        able = frozenset(APPLE_NAMES.get(name.lower(), name.lower()) for name in switched_on)
+        return Cpu("Apple", model, able, "armv8", "sysctl", step=arm_step_of(able))
     words = " ".join(
         fields.get(f"machdep.cpu.{name}", "") for name in ("features", "leaf7_features", "extfeatures")
     ).lower()
@@ -181,6 +151,8 @@ def _named_as_in_linux(names: Iterable[str]) -> frozenset[str]:
 
 def ask_py_cpuinfo(host: Host) -> Cpu | Unknown:
     """The CPU by py-cpuinfo, in a child, as it sleeps for a second and starts further programs."""
+    from probes.modules import folders_of, program  # noqa: PLC0415 - Linux and macOS answer without a child
+
     command = (sys.executable, "-I", "-c", program("cpu_fallback.py"), *folders_of("cpuinfo"))
     output = host.run(command, _FALLBACK_SECONDS, name="cpuinfo")
     if isinstance(output, Unknown):
@@ -190,16 +162,15 @@ def ask_py_cpuinfo(host: Host) -> Cpu | Unknown:
 
 def parse_fallback(text: str) -> Cpu | Unknown:
     """The CPU that py-cpuinfo describes, as JSON."""
-    try:
-        document = json.loads(text)
-        flags = [str(flag) for flag in document.get("flags", ())]
-        vendor, model, family = (document.get(key) for key in ("vendor_id_raw", "brand_raw", "arch"))
-    except (ValueError, AttributeError, TypeError, RecursionError):
+    document = parse_document(text)
+    if not isinstance(document, dict):
         return Unknown("py-cpuinfo gave no JSON object")
-    features = _named_as_in_linux(flags)
+    flags = document.get("flags")
+    vendor, model, family = (document.get(key) for key in ("vendor_id_raw", "brand_raw", "arch"))
+    features = _named_as_in_linux(flag for flag in (flags if isinstance(flags, list) else ()) if isinstance(flag, str))
     return Cpu(
-        str(vendor) if vendor else Unknown("py-cpuinfo names no vendor"),
-        str(model) if model else Unknown("py-cpuinfo names no model"),
+        vendor if vendor and isinstance(vendor, str) else Unknown("py-cpuinfo names no vendor"),
+        model if model and isinstance(model, str) else Unknown("py-cpuinfo names no model"),
         features,
         level_of(features | LEVELS[0][1]) if family == "X86_64" else ("armv8" if family == "ARM_8" else None),
         "py-cpuinfo",

@@ -4,26 +4,23 @@ A probe asks a `Host` and is told a text, None (it is not there) or Unknown (it 
 exception. `LocalHost()` is the machine that we run on. `LocalHost("/srv/image")` is the machine that a folder
 describes: nothing outside that folder is read, links inside it are followed as that machine would follow them,
 no program is started, and of the environment only our own overrides (`TORCHSTRAP_*`) count. Where the folder is a
-recording (see probes/record.py), it also holds what no file tells, in ANSWERS: environment, system calls, output.
+recording (see probes/recorder.py), it also holds what no file tells, in ANSWERS: environment, system calls, output.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import re
-import signal
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from probes.documents import parse_document, writable
 from probes.machine import Unknown
-
-if TYPE_CHECKING:
-    import subprocess
 
 __all__ = ["ANSWERS", "LIMIT", "Host", "Interrupted", "LocalHost"]
 
@@ -34,9 +31,9 @@ LIMIT = 1 << 20
 """Bytes that are read of a file unless told otherwise."""
 _LINKS = 40
 """Symbolic links that are followed for one path, as in Linux."""
+_LONGEST = 4096
+"""Characters of a path, as in Linux."""
 _PREFIX = "TORCHSTRAP_"
-_PATIENCE = 0.5
-"""Seconds that a killed program has for going."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +55,14 @@ def _cores() -> str:
     return str(os.cpu_count() or "")
 
 
+def _displays() -> str | None:
+    if sys.platform == "win32":
+        from probes.display_ids import display_ids  # noqa: PLC0415 - nobody else needs it
+
+        return display_ids()
+    return None
+
+
 QUESTIONS: Mapping[str, Callable[[], str | None]] = {
     # What system calls tell of the machine that we run on. Each may raise; that is no answer.
     "platform": lambda: sys.platform,
@@ -67,6 +72,7 @@ QUESTIONS: Mapping[str, Callable[[], str | None]] = {
     "windows": _windows,
     "libc": lambda: os.confstr("CS_GNU_LIBC_VERSION"),
     "cores": _cores,
+    "displays": _displays,
     "identity": lambda: f"{os.getuid()} {os.getgid()} {sorted(os.getgroups())}",
 }
 
@@ -115,20 +121,22 @@ class LocalHost:
     def __init__(self, sysroot: Path | str = "/", environ: Mapping[str, str] | None = None) -> None:
         """`environ` stands in for the environment of this process."""
         self._root = Path(sysroot)
-        self.running = self._root.resolve() == Path(self._root.anchor or "/").resolve()
+        self.running = os.path.realpath(self._root) == os.path.realpath(self._root.anchor or "/")
         given = os.environ if environ is None else environ
+        self._given = given
         self._answers: Mapping[str, Mapping[str, Any]] = {} if self.running else self._recorded()
         self.environ: Mapping[str, str] = {
             **{name: value for name, value in self._part("environ").items() if isinstance(value, str)},
-            **{name: value for name, value in given.items() if self.running or name.startswith(_PREFIX)},
+            **{name: writable(value) for name, value in given.items() if self.running or name.startswith(_PREFIX)},
         }
 
     def read_bytes(self, path: str, limit: int = LIMIT) -> bytes | Unknown | None:
         try:
-            descriptor = os.open(self._locate(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            located = self._locate(path)
+            if not stat.S_ISREG(os.stat(located).st_mode):  # noqa: PTH116 - opening a device may do something
+                return Unknown(f"{path} is no regular file")
+            descriptor = os.open(located, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             with os.fdopen(descriptor, "rb") as stream:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    return Unknown(f"{path} is no regular file")
                 return stream.read(limit)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -147,9 +155,10 @@ class LocalHost:
 
     def names(self, path: str) -> tuple[str, ...]:
         try:
-            return tuple(sorted(os.listdir(self._locate(path))))  # noqa: PTH208 - names, not paths
+            names = os.listdir(self._locate(path))  # noqa: PTH208 - names, not paths
         except (OSError, ValueError):
             return ()
+        return tuple(sorted(name for name in names if name == writable(name)))
 
     def stamp(self, path: str) -> str | None:
         try:
@@ -173,28 +182,13 @@ class LocalHost:
         program = name or Path(command[0]).name
         if not self.running:
             return self._printed(program)
-        import subprocess  # noqa: PLC0415 - costs 5 ms, and most machines need no child
+        from probes.children import ask_program  # noqa: PLC0415 - costs 8 ms, and most machines need no child
 
-        try:
-            process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={**self.environ, **(environ or {})},
-                cwd=self._root,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as problem:
-            return Unknown(f"{program} cannot be started ({problem})")
-        return _outcome(process, program, timeout)
+        return ask_program(command, program, timeout, {**self._given, **(environ or {})}, self._root)
 
     def _recorded(self) -> Mapping[str, Any]:
-        content = self.read_bytes(ANSWERS)
-        try:
-            document = json.loads(content) if isinstance(content, bytes) else {}
-        except (ValueError, RecursionError):
-            return {}
+        content = self.read_text(ANSWERS)
+        document = parse_document(content) if isinstance(content, str) else None
         return document if isinstance(document, dict) else {}
 
     def _part(self, name: str) -> Mapping[str, Any]:
@@ -206,67 +200,45 @@ class LocalHost:
         if isinstance(output, str):
             return output
         if isinstance(output, dict) and isinstance(output.get("unknown"), str):
-            return Interrupted(output["unknown"], str(output.get("output", "")))
+            printed = output.get("output")
+            return Interrupted(output["unknown"], printed if isinstance(printed, str) else "")
         return Unknown(f"{program} was not asked, as this machine is only a folder")
 
-    def _locate(self, path: str) -> Path:
-        if self.running:
-            return Path(path)
-        return self._root.joinpath(*self._followed(path))
+    def _locate(self, path: str) -> str:
+        if len(path) > _LONGEST:
+            raise OSError(errno.ENAMETOOLONG, "the path is too long")
+        return path if self.running else os.path.join(self._root, *self._followed(path))  # noqa: PTH118
 
     def _followed(self, path: str) -> list[str]:
         """The parts of a path below the root, with every link replaced by what it means inside the root."""
         waiting = list(reversed(PurePosixPath(re.sub(r"^[A-Za-z]:", "", path).replace("\\", "/")).parts))
         parts: list[str] = []
         links = 0
+        there = True
         while waiting:
             part = waiting.pop()
             if part == "..":
-                parts = parts[:-1]
+                parts, there = parts[:-1], True
                 continue
-            if part == "/":
-                parts = []
-                continue
-            here = self._root.joinpath(*parts, part)
-            if here.is_symlink():
-                links += 1
-                if links > _LINKS:
-                    raise OSError(f"{path} goes through too many links")
-                waiting.extend(reversed(PurePosixPath(os.readlink(here)).parts))  # noqa: PTH115 - the text, unchanged
+            if not part.strip("/"):  # a path may begin with one slash or with two
+                parts, there = [], True
                 continue
             parts.append(part)
+            kind = _kind(os.path.join(self._root, *parts)) if there else None  # noqa: PTH118
+            there = kind is not None  # below what is not there nothing is, and no link
+            if kind is not None and stat.S_ISLNK(kind):
+                links += 1
+                if links > _LINKS:
+                    raise OSError(errno.ELOOP, "the path goes through too many links")
+                target = os.readlink(os.path.join(self._root, *parts))  # noqa: PTH115, PTH118 - the text, unchanged
+                waiting.extend(reversed(PurePosixPath(target).parts))
+                parts.pop()
         return parts
 
 
-def _outcome(process: subprocess.Popen[bytes], program: str, timeout: float) -> str | Unknown:
-    from subprocess import TimeoutExpired  # noqa: PLC0415 - as above
-
+def _kind(path: str) -> int | None:
+    """The mode of what lies there, links being what they are; None if nothing does. Raises OSError if it is closed."""
     try:
-        output, _ = process.communicate(timeout=timeout)
-    except TimeoutExpired:
-        return Interrupted(f"{program} gave no answer within {timeout:g} s", _end(process).decode(errors="replace"))
-    if process.returncode != 0:
-        return Interrupted(f"{program} ended with {process.returncode}", output.decode(errors="replace"))
-    return output.decode(errors="replace")
-
-
-def _end(process: subprocess.Popen[bytes]) -> bytes:
-    """Kill a program with everything that it started; return what it had printed.
-
-    One that hangs inside a driver cannot be killed: it is left.
-    """
-    from subprocess import TimeoutExpired  # noqa: PLC0415 - as above
-
-    try:
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
-    except OSError:
-        process.kill()
-    try:
-        return process.communicate(timeout=_PATIENCE)[0]
-    except (TimeoutExpired, OSError, ValueError) as problem:
-        if process.stdout is not None:
-            process.stdout.close()
-        return getattr(problem, "output", None) or b""
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from probes.host import Host
 from probes.machine import Libc, System, Unknown
@@ -44,8 +44,7 @@ _INTERPRETER = 3
 """p_type of the segment that names the loader (PT_INTERP). https://gabi.xinuos.com/elf/07-pheader.html"""
 
 
-@dataclass(frozen=True, slots=True)
-class Executable:
+class Executable(NamedTuple):
     """What a program file says of itself. `loader` is None if it is linked to no C library of the system."""
 
     architecture: str | Unknown

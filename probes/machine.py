@@ -8,12 +8,17 @@
             ├─ gpus        every GPU; those that this process cannot open, or may not see, are marked
             ├─ container   what this machine is wrapped in
             ├─ limits      how much of it this process may use
-            └─ notes       sentences for people: what is odd, what was overridden
+            ├─ notes       sentences for people: what is odd, what was overridden
+            ├─ pythons     the interpreters on it (probes/pythons.py)
+            └─ storage     room, and what folders can share (probes/storage.py)
 
 None is knowledge: the thing is absent, or there is nothing to say. `Unknown` is the lack of it: the thing could not be
 read, for this reason. This is also the schema of `probe --json`, `torchstrap.machine/1`: every class is an object with
 its fields as keys, None is null, Unknown is `{"unknown": "reason"}`, frozensets are sorted arrays. Fields with a
-default may be missing from a document; a reader passes over keys that it does not know.
+default may be missing from a document; a reader passes over keys that it does not know. A `?` behind a type says that
+the field may be null; where a class says `| Unknown`, it may be unknown.
+
+Interpreters are started and files are tried for `pythons` and `storage`, so only `torchstrap probe` fills them in.
 """
 
 from __future__ import annotations
@@ -21,7 +26,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:  # few programs need these classes, and each costs a millisecond to make
+    from probes.pythons import Python
+    from probes.storage import Storage
 
 __all__ = [
     "SCHEMA",
@@ -115,7 +124,7 @@ class Cpu:
     level      text?        `x86-64-v1` to `x86-64-v4`, `armv8`; null elsewhere     derived from the features
     source     text         which of the sources answered
     cores      number?      cores that this process may use at once, at least 1     affinity, then the cgroup's quota
-    step       text?        of the Arm architecture: `armv8.0` to `armv9.0`         derived from the features
+    step       text?        of Arm: `armv8.2`, `armv8.4+sve`, `armv9.0`             derived from the features
     """
 
     vendor: str | Unknown
@@ -203,6 +212,9 @@ class CudaLibrary:
     devices: int | Unknown
 
 
+NOT_ASKED = Unknown("libcuda was not asked")
+
+
 @dataclass(frozen=True, slots=True)
 class NvidiaDriver:
     """The NVIDIA driver: a module of the kernel and libraries for programs, which must be of one version.
@@ -220,7 +232,7 @@ class NvidiaDriver:
     source: str
     cuda: str | Unknown | None = None
     user_space: str | Unknown | None = None
-    library: CudaLibrary | Unknown | None = None
+    library: CudaLibrary | Unknown | None = NOT_ASKED
     compat: str | None = None
 
 
@@ -251,7 +263,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """All facts together."""
+    """All facts together. `pythons` is empty and `storage` null where nobody looked for them."""
 
     system: System
     libc: Libc | Unknown | None
@@ -262,6 +274,8 @@ class Machine:
     notes: tuple[str, ...] = ()
     limits: Limits | Unknown | None = None
     drivers: tuple[GpuDriver, ...] = ()
+    pythons: tuple[Python, ...] = ()
+    storage: Storage | Unknown | None = None
 
     def to_json(self) -> Mapping[str, Any]:
         """The document of `probe --json`: only objects, arrays, strings, numbers, booleans and null."""

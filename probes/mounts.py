@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Mount", "mount_of", "parse_mounts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One line: where it is mounted, the kind of file system, and whether this mount or the whole of it is closed."""
 
     path: str

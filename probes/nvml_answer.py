@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from probes.documents import parse_document
 from probes.host import Interrupted
 from probes.machine import CudaLibrary, Gpu, MigSlice, Unknown
 
@@ -55,13 +55,13 @@ def parse_output(output: str | Unknown) -> DriverAnswer:
 
 def parse_answer(text: str) -> NvmlAnswer | Unknown:
     """The answer in the JSON of probes/nvml.py, or why there is none."""
-    document = _document(text)
+    document = parse_document(text)
     if document is None:
         return Unknown("NVML's answer is no JSON")
     if not isinstance(document, Mapping) or not isinstance(document.get("gpus", ()), (list, tuple)):
         return Unknown("NVML's answer is not of the agreed form")
     if "error" in document:
-        return Unknown(str(document["error"]))
+        return Unknown(_text(document["error"]) or "NVML's answer is an error without words")
     driver = document.get("driver")
     cuda = _pair(document.get("cuda"))
     problems = document.get("problems")
@@ -69,13 +69,13 @@ def parse_answer(text: str) -> NvmlAnswer | Unknown:
         driver if isinstance(driver, str) and driver else None,
         f"{cuda[0]}.{cuda[1]}" if cuda else Unknown("NVML does not tell the CUDA version"),
         tuple(_gpu(each, "NVML") for each in document.get("gpus", ()) if isinstance(each, Mapping)),
-        tuple(f"NVML: {each}" for each in problems) if isinstance(problems, list) else (),
+        tuple(f"NVML: {each}" for each in problems if isinstance(each, str)) if isinstance(problems, list) else (),
     )
 
 
 def parse_cuda(text: str) -> CudaAnswer | Unknown | None:
     """The answer in the JSON of probes/libcuda.py, why there is none, or None where there is no libcuda."""
-    document = _document(text)
+    document = parse_document(text)
     answer = document.get("libcuda") if isinstance(document, Mapping) else None
     if not isinstance(answer, Mapping):
         return Unknown("libcuda was not asked")
@@ -83,11 +83,11 @@ def parse_cuda(text: str) -> CudaAnswer | Unknown | None:
         return None
     version, error, devices, files = (answer.get(key) for key in ("version", "error", "devices", "files"))
     listed = [each for each in devices if isinstance(each, Mapping)] if isinstance(devices, list) else []
-    loaded = tuple(str(each) for each in files) if isinstance(files, list) else ()
+    loaded = tuple(each for each in files if isinstance(each, str)) if isinstance(files, list) else ()
     library = CudaLibrary(
         next((file for file in loaded if "libcuda" in file), "libcuda"),
         _cuda_version(version) or Unknown("cuDriverGetVersion does not tell it"),
-        Unknown(f"CUDA cannot start: {error}") if error is not None else len(listed),
+        len(listed) if error is None else Unknown(f"CUDA cannot start: {_text(error) or 'it does not tell why'}"),
     )
     return CudaAnswer(library, tuple(_gpu(each, "libcuda") for each in listed), loaded)
 
@@ -95,13 +95,6 @@ def parse_cuda(text: str) -> CudaAnswer | Unknown | None:
 def _cuda_version(number: Any) -> str | None:
     """`13.0` from 13000."""
     return f"{number // 1000}.{number % 1000 // 10}" if isinstance(number, int) and number > 1 else None
-
-
-def _document(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _gpu(answer: Mapping[str, Any], source: str) -> Gpu:
@@ -112,7 +105,7 @@ def _gpu(answer: Mapping[str, Any], source: str) -> Gpu:
         _text(answer.get("name")) or unknown,
         source,
         uuid=_text(uuid),
-        memory=memory if type(memory) is int else unknown,
+        memory=memory if type(memory) is int and memory >= 0 else unknown,
         compute_capability=_pair(answer.get("compute_capability")) or unknown,
         mig=mig if isinstance(mig, bool) else None,
         slices=tuple(_slice(each) for each in slices if isinstance(each, Mapping)) if isinstance(slices, list) else (),
@@ -126,7 +119,7 @@ def _slice(answer: Mapping[str, Any]) -> MigSlice:
     return MigSlice(
         profile[1] if profile else (name or unknown),
         _text(answer.get("uuid")),
-        memory if type(memory) is int else unknown,
+        memory if type(memory) is int and memory >= 0 else unknown,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from probes.host import Host
@@ -33,6 +34,14 @@ ACCELERATORS: dict[tuple[int, int], tuple[str, str]] = {
 }
 _DXG = "/dev/dxg"
 _LENT = "/usr/lib/wsl/lib/libcuda.so.1"
+_DRIVERS = "/usr/lib/wsl/drivers"
+"""The packages of Windows' drivers, all of them: also of adapters that were taken out."""
+_PACKAGES = (
+    # How a package of a maker's display driver is called. https://github.com/yuk7/ArchWSL/issues/308 for Intel;
+    # strace of a program on a Radeon RX 6700 XT in public reports (u0198633.inf_amd64_f6ca42135bb94c90) for AMD
+    (re.compile(r"u0\d{6}\.inf_", re.ASCII), "AMD"),
+    (re.compile(r"iigd_dch(?:_\w{1,8})?\.inf_", re.ASCII), "Intel"),
+)
 _VENDORS = frozenset(vendor for vendor, _ in ACCELERATORS)
 
 
@@ -41,7 +50,7 @@ def name_others(host: Host, system: System, container: Container | None = None) 
     if system.os != "linux":
         return ()
     if system.wsl == 2 and host.exists(_DXG) and not host.exists(_LENT):  # noqa: PLR2004 - the second WSL
-        return (f"Windows lends this Linux a GPU ({_DXG}), but no NVIDIA one; others are not recognised here",)
+        return (f"Windows lends this Linux a GPU ({_DXG}), but no NVIDIA one{_lent(host)}",)
     found = Counter(
         product
         for each in pci_devices(host, _VENDORS)
@@ -52,3 +61,11 @@ def name_others(host: Host, system: System, container: Container | None = None) 
         f"{count} x {name} {where}: served by {software}, not by the builds that are chosen from here"
         for (name, software), count in found.items()
     )
+
+
+def _lent(host: Host) -> str:
+    names = host.names(_DRIVERS)
+    makers = [maker for package, maker in _PACKAGES if any(map(package.match, names))]
+    if not makers:
+        return "; others are not recognised here"
+    return f": its drivers are for GPUs of {' and '.join(makers)} ({_DRIVERS}), which are not counted on in WSL"

@@ -13,21 +13,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from probes.machine import (
-    SCHEMA,
-    Container,
-    Cpu,
-    CudaLibrary,
-    Gpu,
-    GpuDriver,
-    Libc,
-    Limits,
-    Machine,
-    MigSlice,
-    NvidiaDriver,
-    System,
-    Unknown,
-)
+from probes import machine as facts
+from probes.machine import SCHEMA, Machine, Unknown
 
 __all__ = ["MachineFormatError", "decode", "encode", "read_machine"]
 
@@ -188,7 +175,7 @@ _DRIVER: Mapping[str, Reader] = {
     "source": _text,
     "cuda": _optional(_perhaps(_text)),
     "user_space": _optional(_perhaps(_text)),
-    "library": _optional(_perhaps(_object(CudaLibrary, _LIBRARY))),
+    "library": _optional(_perhaps(_object(facts.CudaLibrary, _LIBRARY))),
     "compat": _optional(_text),
 }
 _SLICE: Mapping[str, Reader] = {
@@ -207,7 +194,7 @@ _GPU: Mapping[str, Reader] = {
     "target": _optional(_perhaps(_text)),
     "visible": _boolean,
     "mig": _optional(_perhaps(_boolean)),
-    "slices": _many(tuple, _object(MigSlice, _SLICE)),
+    "slices": _many(tuple, _object(facts.MigSlice, _SLICE)),
     "integrated": _optional(_boolean),
     "closed": _optional(_text),
 }
@@ -223,14 +210,55 @@ _LIMITS: Mapping[str, Reader] = {
     "read_only": _perhaps(_boolean),
     "source": _text,
 }
+
+
+def _pythons(value: Any, where: str) -> Any:
+    from probes.pythons import Python  # noqa: PLC0415 - see machine.py
+
+    return _many(tuple, _object(Python, _PYTHON))(value, where)
+
+
+def _storage(value: Any, where: str) -> Any:
+    from probes.storage import Folder, Sharing, Storage  # noqa: PLC0415
+
+    parts = {"folders": _many(tuple, _object(Folder, _FOLDER)), "sharing": _many(tuple, _object(Sharing, _SHARING))}
+    return _object(Storage, parts)(value, where)
+
+
+_PYTHON: Mapping[str, Reader] = {
+    "path": _text,
+    "source": _text,
+    "version": _perhaps(_text),
+    "implementation": _perhaps(_text),
+    "architecture": _perhaps(_text),
+    "libc": _optional(_perhaps(_object(facts.Libc, _LIBC))),
+    "free_threaded": _perhaps(_boolean),
+    "externally_managed": _perhaps(_boolean),
+}
+_FOLDER: Mapping[str, Reader] = {
+    "purpose": _text,
+    "path": _text,
+    "looked_at": _text,
+    "free": _perhaps(_integer),
+    "kind": _perhaps(_text),
+    "read_only": _perhaps(_boolean),
+}
+_SHARING: Mapping[str, Reader] = {
+    "origin": _text,
+    "target": _text,
+    "hard_link": _perhaps(_boolean),
+    "reflink": _perhaps(_boolean),
+}
 _MACHINE: Mapping[str, Reader] = {
-    "system": _object(System, _SYSTEM),
-    "libc": _optional(_perhaps(_object(Libc, _LIBC))),
-    "cpu": _perhaps(_object(Cpu, _CPU)),
-    "driver": _optional(_perhaps(_object(NvidiaDriver, _DRIVER))),
-    "gpus": _many(tuple, _object(Gpu, _GPU)),
-    "container": _optional(_object(Container, {"kind": _text, "source": _text})),
+    "system": _object(facts.System, _SYSTEM),
+    "libc": _optional(_perhaps(_object(facts.Libc, _LIBC))),
+    "cpu": _perhaps(_object(facts.Cpu, _CPU)),
+    "driver": _optional(_perhaps(_object(facts.NvidiaDriver, _DRIVER))),
+    "gpus": _many(tuple, _object(facts.Gpu, _GPU)),
+    "container": _optional(_object(facts.Container, {"kind": _text, "source": _text})),
     "notes": _many(tuple, _text),
-    "limits": _optional(_perhaps(_object(Limits, _LIMITS))),
-    "drivers": _many(tuple, _object(GpuDriver, _OTHER_DRIVER)),
+    "limits": _optional(_perhaps(_object(facts.Limits, _LIMITS))),
+    "drivers": _many(tuple, _object(facts.GpuDriver, _OTHER_DRIVER)),
+    "pythons": _pythons,
+    "storage": _optional(_perhaps(_storage)),
 }

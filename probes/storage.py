@@ -8,29 +8,39 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 
+from probes.documents import writable
 from probes.host import Host, LocalHost
 from probes.machine import Unknown
-from probes.mounts import mount_of, parse_mounts
+from probes.mounts import Mount, mount_of, parse_mounts
 
 __all__ = ["Folder", "Sharing", "Storage", "probe_storage"]
 
 _CLONE = 0x40049409
 """FICLONE of linux/fs.h. https://man7.org/linux/man-pages/man2/ioctl_ficlone.2.html"""
+_MOUNTS = "/proc/self/mountinfo"
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that was asked about. `looked_at` is it, or the nearest above it that exists; `free` is in bytes."""
+    """A folder, and the file system below it.
 
-    path: Path
-    looked_at: Path
+    field       type     what                                                     source
+    purpose     text     what it is for: `cache`, `environment`, `temporary`       whoever asked
+    path        text     the folder, absolute                                     the same
+    looked_at   text     it, or the nearest folder above it that exists
+    free        number   bytes that this user may still write                     statvfs
+    kind        text     of the file system: `ext4`, `nfs4`, `overlay`            /proc/self/mountinfo
+    read_only   bool     whether it is mounted so that nothing can be written     /proc/self/mountinfo
+    """
+
+    purpose: str
+    path: str
+    looked_at: str
     free: int | Unknown
     kind: str | Unknown
     read_only: bool | Unknown
@@ -38,78 +48,120 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """Whether a file in `source` can be had in `target` by a hard link, and by a clone (reflink)."""
+    """Whether a file in one folder can be had in another without a copy of its bytes.
 
-    source: Path
-    target: Path
+    field       type   what                                                        source
+    origin      text   where the file is, by the purpose of its folder
+    target      text   where it is wanted, by the purpose of its folder
+    hard_link   bool   whether it can be had as another name of the same file      the attempt
+    reflink     bool   whether it can be had as a clone that shares its blocks     the attempt
+    """
+
+    origin: str
+    target: str
     hard_link: bool | Unknown
     reflink: bool | Unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """All folders, and every ordered pair of them."""
+    """All folders that were asked about, and every ordered pair of them."""
 
     folders: tuple[Folder, ...]
     sharing: tuple[Sharing, ...]
 
 
-def probe_storage(folders: Sequence[Path], host: Host | None = None) -> Storage:
-    """The file systems below folders. Tries files of one byte in each, which are gone afterwards. Never raises."""
+def probe_storage(folders: Mapping[str, Path], host: Host | None = None) -> Storage:
+    """The file systems below folders, which are given by their purpose.
+
+    Tries a file of one byte in each, which is gone afterwards. Never raises.
+    """
     host = LocalHost() if host is None else host
-    described = tuple(_folder(Path(os.path.abspath(path)), host) for path in dict.fromkeys(folders))  # noqa: PTH100
-    return Storage(described, tuple(_sharing(one, other) for one, other in permutations(described, 2)))
-
-
-def _folder(path: Path, host: Host) -> Folder:
-    at = next((each for each in (path, *path.parents) if each.is_dir()), Path(path.anchor))
+    table = host.read_text(_MOUNTS, 4 << 20)
+    mounts = parse_mounts(table) if isinstance(table, str) else ()
+    places = {purpose: Path(os.path.abspath(path)) for purpose, path in folders.items()}  # noqa: PTH100 - as people wrote it
+    nearest = {purpose: _nearest(path) for purpose, path in places.items()}
+    described = tuple(_folder(purpose, path, nearest[purpose], mounts) for purpose, path in places.items())
+    tried = {purpose: _written(str(folder)) for purpose, folder in nearest.items()}
     try:
-        free: int | Unknown = shutil.disk_usage(at).free
-    except OSError as problem:
-        free = Unknown(f"{at} does not tell its room ({problem.strerror})")
-    table = host.read_text("/proc/self/mountinfo", 4 << 20)
-    mount = mount_of(os.path.realpath(at), parse_mounts(table)) if isinstance(table, str) else None
-    if mount is None:
-        unknown = Unknown(f"no table of mounts names the one of {at}")
-        return Folder(path, at, free, unknown, unknown)
-    return Folder(path, at, free, mount.kind, mount.read_only)
-
-
-def _sharing(source: Folder, target: Folder) -> Sharing:
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=".torchstrap-", dir=source.looked_at)
-    except OSError as problem:
-        unknown = Unknown(f"{source.looked_at} cannot be written ({problem.strerror})")
-        return Sharing(source.path, target.path, unknown, unknown)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(b"x")
-        return Sharing(
-            source.path, target.path, _tried(os.link, name, target.looked_at), _tried(_clone, name, target.looked_at)
+        sharing = tuple(
+            Sharing(
+                origin,
+                target,
+                _tried(os.link, tried[origin], tried[target]),
+                _tried(_clone, tried[origin], tried[target]),
+            )
+            for origin, target in permutations(places, 2)
         )
-    except OSError as problem:
-        unknown = Unknown(f"{source.looked_at} cannot be written ({problem.strerror})")
-        return Sharing(source.path, target.path, unknown, unknown)
     finally:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
+        for name in tried.values():
+            _remove(name)
+    return Storage(described, sharing)
 
 
-def _tried(way: Callable[[str, str], None], source: str, target: Path) -> bool | Unknown:
-    """Whether a way to share a file with a folder works."""
+def _nearest(path: Path) -> Path:
+    return next((each for each in (path, *path.parents) if os.path.isdir(each)), Path(path.anchor))  # noqa: PTH112
+
+
+def _folder(purpose: str, path: Path, at: Path, mounts: tuple[Mount, ...]) -> Folder:
+    shown = writable(str(at))
     try:
-        place = tempfile.mkdtemp(prefix=".torchstrap-", dir=target)
+        free: int | Unknown = _free(at)
     except OSError as problem:
-        return Unknown(f"{target} cannot be written ({problem.strerror})")
+        free = Unknown(f"{shown} does not tell its room ({problem.strerror})")
+    mount = mount_of(os.path.realpath(at), mounts)
+    unknown = Unknown(f"no table of mounts names the one of {shown}")
+    kind, read_only = (unknown, unknown) if mount is None else (mount.kind, mount.read_only)
+    return Folder(purpose, writable(str(path)), shown, free, kind, read_only)
+
+
+def _free(folder: Path) -> int:
+    if not hasattr(os, "statvfs"):
+        from shutil import disk_usage  # noqa: PLC0415 - only where there is no such call
+
+        return disk_usage(folder).free
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def _written(folder: str) -> str | Unknown:
+    """A file of one byte in a folder."""
+    name = _new_name(folder)
     try:
-        way(source, str(Path(place, "shared")))
+        with open(name, "xb") as stream:  # noqa: PTH123 - a name is what the calls below take
+            stream.write(b"x")
+    except OSError as problem:
+        _remove(name)
+        return Unknown(f"{writable(folder)} cannot be written ({problem.strerror})")
+    return name
+
+
+def _tried(way: Callable[[str, str], None], source: str | Unknown, beside: str | Unknown) -> bool | Unknown:
+    """Whether a way to share a file works into the folder of another one."""
+    if isinstance(source, Unknown):
+        return source
+    if isinstance(beside, Unknown):
+        return beside
+    target = _new_name(os.path.dirname(beside))  # noqa: PTH120
+    try:
+        way(source, target)
     except NotImplementedError as problem:
         return Unknown(str(problem))
     except OSError:
         return False
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        _remove(target)
     return True
+
+
+def _new_name(folder: str) -> str:
+    return os.path.join(folder, f".torchstrap-{os.urandom(8).hex()}")  # noqa: PTH118
+
+
+def _remove(name: str | Unknown) -> None:
+    if isinstance(name, str):
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
 
 
 def _clone(source: str, target: str) -> None:
@@ -119,5 +171,5 @@ def _clone(source: str, target: str) -> None:
         raise NotImplementedError("clones are tried on Linux only") from None
     if not os.uname().sysname == "Linux":
         raise NotImplementedError("clones are tried on Linux only")
-    with open(source, "rb") as one, open(target, "wb") as other:  # noqa: PTH123 - descriptors, not paths
+    with open(source, "rb") as one, open(target, "xb") as other:  # noqa: PTH123 - descriptors, not paths
         ioctl(other.fileno(), _CLONE, one.fileno())

@@ -1,6 +1,7 @@
 """Finding a Python: the one that was asked for, the running one if it fits, else the newest on the machine that does.
 
-Candidates come from PATH (`python3.12`, `python3`, `python`) and from the folders where version managers keep theirs.
+Candidates come from PATH (`python3.12`, `python3`, `python`) and from the folders where version managers keep theirs
+(candidates.py); which others there are, inventory.py tells.
 A free-threaded build, an alpha or another implementation is taken only if it was asked for, or running.
 """
 
@@ -14,16 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from bootstrap.environment.candidates import candidates
 from bootstrap.environment.interpreter import Interpreter, UnusableError, describe
 from bootstrap.errors import BootstrapError
 
 __all__ = ["find"]
 
 WORDS = re.compile(r"(?:c?python)?[ -]?(?P<version>\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?)(?P<free>t?)", re.IGNORECASE)
-ON_PATH = re.compile(r"python(?P<version>\d+(?:\.\d+)?)?(?P<free>t?)(?:\.exe)?")
-FOLDER = re.compile(r"(?:cpython-)?(?P<version>\d+\.\d+(?:\.\d+)?)(?P<free>t|\+freethreaded)?(?:-.*)?")
+COMMAND = re.compile(r"python(?:\d+(?:\.\d+)?)?t?(?:\.exe)?")
 NOWHERE = Version("0")
 
 
@@ -77,7 +78,7 @@ def _named(request: str, environ: Mapping[str, str]) -> Path | None:
         return next((each for each in inside if each.exists()), None)
     if os.sep in request or "/" in request or path.is_file():
         return path.absolute()
-    if WORDS.fullmatch(request) and not ON_PATH.fullmatch(request):
+    if WORDS.fullmatch(request) and not COMMAND.fullmatch(request):
         return None
     folders = environ.get("PATH", "").split(os.pathsep)
     return next((each for folder in folders if folder and _runnable(each := Path(folder) / request)), None)
@@ -116,7 +117,7 @@ def _newest(
     """The newest that fits. Names and folders say which to ask first, so that few have to be asked."""
     seen: dict[Path, Interpreter] = {running.path: running} if running else {}
     fitting: list[Interpreter] = []
-    for hint, path in sorted(_candidates(environ, wish), key=lambda pair: pair[0], reverse=True):
+    for hint, path in sorted(_hints(environ, wish), key=lambda pair: pair[0], reverse=True):
         finals = [version for each in fitting if not (version := Version(each.version)).is_prerelease]
         if finals and hint != NOWHERE and _series(hint) < _series(finals[0]):
             break
@@ -139,45 +140,15 @@ def _series(version: Version) -> tuple[int, int]:
     return version.major, version.minor
 
 
-def _candidates(environ: Mapping[str, str], wish: _Wish) -> Iterator[tuple[Version, Path]]:
+def _hints(environ: Mapping[str, str], wish: _Wish) -> Iterator[tuple[Version, Path]]:
     """Executables, each with the version that its name or folder claims (0 where it claims none)."""
-    yield NOWHERE, Path(sys.executable)
-    for folder in filter(None, environ.get("PATH", "").split(os.pathsep)):
-        for name, match in _matching(Path(folder), ON_PATH):
-            if bool(match["free"]) == wish.free_threaded or not match["version"]:
-                yield _version(match["version"] if "." in (match["version"] or "") else None), Path(folder) / name
-    for root in _managed(environ):
-        for name, match in _matching(root, FOLDER):
-            if bool(match["free"]) == wish.free_threaded:
-                yield _version(match["version"]), root / name / "bin" / "python"
+    for each in candidates(environ):
+        if each.is_cpython and each.free_threaded in {None, wish.free_threaded}:
+            yield _version(each.version), each.path
 
 
-def _matching(folder: Path, pattern: re.Pattern[str]) -> Iterator[tuple[str, re.Match[str]]]:
-    try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208 - names are all that is needed
-    except OSError:
-        return
-    for name in names:
-        match = pattern.fullmatch(name)
-        if match:
-            yield name, match
-
-
-def _managed(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where pyenv and uv keep the Pythons that they install."""
-    home = Path(environ.get("HOME") or os.devnull)
-    data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return (
-        Path(environ.get("PYENV_ROOT") or home / ".pyenv") / "versions",
-        Path(environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python"),
-    )
-
-
-def _version(text: str | None) -> Version:
-    try:
-        return Version(text) if text else NOWHERE
-    except InvalidVersion:
-        return NOWHERE
+def _version(text: str) -> Version:
+    return Version(text) if text else NOWHERE
 
 
 def _runnable(path: Path) -> bool:

@@ -13,7 +13,7 @@ import sys
 import sysconfig
 from typing import Any
 
-__all__ = ["gather"]
+__all__ = ["base_executable", "gather"]
 
 ROOT = "/torchstrap-environment"
 KINDS = ("purelib", "platlib", "scripts", "include", "data")
@@ -27,7 +27,7 @@ def gather() -> dict[str, Any]:
 
     markers = {key: str(value) for key, value in default_environment().items()}
     return {
-        "executable": _base_executable(),
+        "executable": base_executable(),
         "base_prefix": sys.base_prefix,
         "version": markers["python_full_version"],
         "implementation": sys.implementation.name,
@@ -41,7 +41,7 @@ def gather() -> dict[str, Any]:
     }
 
 
-def _base_executable() -> str:
+def base_executable() -> str:
     """The interpreter outside any virtual environment. Python knows it since 3.11; before, it has to be looked for."""
     given = getattr(sys, "_base_executable", None) or sys.executable
     exists = os.path.exists  # pathlib is slow to import

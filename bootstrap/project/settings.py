@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.errors import ConfigurationError
 from bootstrap.project import setting_kinds as kinds
-from bootstrap.project.binaries import Binaries
-from bootstrap.project.pip_configuration import PipConfiguration
 
 if TYPE_CHECKING:
+    from bootstrap.project.binaries import Binaries
+    from bootstrap.project.pip_configuration import PipConfiguration
     from bootstrap.project.requirements_file import Options
 
-__all__ = ["Settings", "default_index", "read_settings"]
+__all__ = ["Settings", "default_index", "read_cache_dir", "read_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class Settings:
     pip_index_url: str | None = None
     pip_extra_index_urls: tuple[str, ...] = ()
     requirements_index_urls: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    python_versions: tuple[str, ...] = ()
 
 
 def default_index() -> str:
@@ -111,6 +113,8 @@ _ROWS = (
     _row("prereleases", kinds.flag, also="pre", pip="pre", option="prereleases"),
     _row("no_build", kinds.flag),
     _row("exclude_newer", kinds.moment),
+    _row("platforms", kinds.words, also="platform"),
+    _row("python_versions", kinds.words, also="python_version"),
     _Row("pip_index_url", kinds.index, option="index_url", pip="index-url"),
     _Row("pip_extra_index_urls", kinds.indexes, pip="extra-index-url", joined=True),
     _Row("requirements_index_urls", kinds.indexes, option="extra_index_urls"),
@@ -176,6 +180,19 @@ def read_settings(
     return Settings(**values, cache_dir=cache_dir, no_binary=binaries.no_binary, only_binary=binaries.only_binary)
 
 
+def read_cache_dir(
+    *, command_line: Mapping[str, object], environ: Mapping[str, str], project_table: Mapping[str, object], folder: Path
+) -> Path | None:
+    """The `cache_dir` that read_settings would give; no other setting is looked at, so none can be wrong."""
+    layers = (
+        _Layer(command_line, _spelled_by_callers, lambda word: f"--{word.replace('_', '-')}", Path()),
+        _Layer(environ, lambda row: row.variables, str, Path()),
+        _Layer(project_table, lambda row: row.keys, lambda word: f"[tool.torchstrap] {word}", folder),
+    )
+    named, no_cache = (_resolved(row, layers) for row in _ROWS if row.name in ("cache_dir", "no_cache"))
+    return None if no_cache else named or _default_cache()
+
+
 def _spelled_by_callers(row: _Row) -> tuple[str, ...]:
     return (row.name, *(key.replace("-", "_") for key in row.keys))
 
@@ -196,6 +213,8 @@ def _resolved(row: _Row, layers: tuple[_Layer, ...]) -> Any:
 
 def _binaries(layers: tuple[_Layer, ...], options: Options | None) -> Binaries:
     """From the lowest place to the highest: what is said later takes a name off the other side."""
+    from bootstrap.project.binaries import Binaries  # noqa: PLC0415 - `probe` needs no names of packages
+
     found = Binaries()
     command_line, environ, files, table, pip = layers
     for layer in (pip, table, files, environ, command_line):

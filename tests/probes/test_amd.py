@@ -157,6 +157,15 @@ def test_a_gpu_on_the_bus_only_is_named(tmp_path: Path, loaded: Mapping[str, str
     assert found(tmp_path, {}, Container("docker", "x")).notes == ()
 
 
+def test_a_card_on_windows_is_named_and_not_served(tmp_path: Path) -> None:
+    told = {"platform": "win32", "displays": "1002:744c 8086:a780"}
+    write(tmp_path, {"/.torchstrap/answers.json": json.dumps({"told": told})})
+    amd = read_amd(LocalHost(tmp_path, {}))
+    assert (amd.gpus, amd.driver) == ((), None)
+    (note,) = amd.notes
+    assert note.startswith("AMD PCI device 1002:744c is on the bus, but no program can compute on it: PyTorch's builds")
+
+
 def test_driver_and_rocm_tell_their_versions(tmp_path: Path) -> None:
     files = {"/sys/module/amdgpu/version": "6.12.12\n", "/usr/rocm/.info/version": "7.1.0-17\n"}
     driver = found(tmp_path, files, ROCM_PATH="/usr/rocm").driver

@@ -31,8 +31,9 @@ def test_every_apple_chip_has_a_gpu(tmp_path: Path) -> None:
     assert apple.notes == ()
 
 
-def test_memory_that_is_not_told_is_unknown(tmp_path: Path) -> None:
-    (gpu,) = told(tmp_path, "", mac()).gpus
+@pytest.mark.parametrize("output", ["", "hw.memsize: much\n", "hw.memsize: \u00b2\n", f"hw.memsize: {'9' * 40}\n"])
+def test_memory_that_is_not_told_is_unknown(tmp_path: Path, output: str) -> None:
+    (gpu,) = told(tmp_path, output, mac()).gpus
     assert isinstance(gpu.memory, Unknown)
 
 

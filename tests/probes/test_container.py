@@ -120,6 +120,12 @@ def test_finds_the_group_of_a_controller() -> None:
     assert group_path("0::/../../outside\n", "") == "/"
 
 
+def test_a_group_deeper_than_any_is_passed_over() -> None:
+    """Each step would be looked for, so a long path would take long."""
+    assert group_path("0::" + "/a" * 64, "") == "/a" * 64
+    assert group_path("0::" + "/a" * 65, "") == "/"
+
+
 def test_a_path_lies_on_the_deepest_mount_and_on_the_last_of_them() -> None:
     mounts = parse_mounts(
         ROOT

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from probes import Cpu, LocalHost, System, Unknown
 from probes.cpu import (
-    ARM_STEPS,
     LEVELS,
-    arm_step_of,
     ask_py_cpuinfo,
     level_of,
     parse_cpuinfo,
@@ -21,6 +19,7 @@ from probes.cpu import (
     parse_sysctl,
     read_cpu,
 )
+from probes.cpu_arm import APPLE_NAMES, ARM_STEPS, IMPLEMENTERS, PARTS, arm_step_of, core_name
 from probes.system import read_system
 
 V1, V2, V3, V4 = (frozenset().union(*(added for _, added in LEVELS[: number + 1])) for number in range(4))
@@ -83,9 +82,13 @@ def test_reads_what_sysctl_says_of_an_intel_mac() -> None:
 
 
 def test_reads_what_sysctl_says_of_an_apple_chip() -> None:
-    text = "machdep.cpu.brand_string: Apple M2 Pro\nhw.optional.arm.FEAT_BF16: 1\nhw.optional.arm.FEAT_SME: 0\n"
+    text = (
+        "machdep.cpu.brand_string: Apple M2 Pro\nhw.optional.arm.FEAT_LSE: 1\nhw.optional.arm.FEAT_RDM: 1\n"
+        "hw.optional.arm.FEAT_DPB: 0\nhw.optional.arm.FEAT_CSV2: 1\n"
+    )
     cpu = parse_sysctl(text, ARM_MAC)
-    assert (cpu.model, cpu.features, cpu.level) == ("Apple M2 Pro", frozenset({"feat_bf16"}), "armv8")
+    assert (cpu.model, cpu.level, cpu.step) == ("Apple M2 Pro", "armv8", "armv8.1")
+    assert cpu.features == {"atomics", "asimdrdm", "feat_csv2"}
 
 
 def test_reads_what_py_cpuinfo_says() -> None:
@@ -123,13 +126,41 @@ def test_py_cpuinfo_agrees_with_the_kernel_where_both_can_be_asked() -> None:
     assert (library.vendor, library.model, library.level) == (kernel.vendor, kernel.model, kernel.level)
 
 
-@pytest.mark.parametrize("number", range(len(ARM_STEPS)), ids=[name for name, _ in ARM_STEPS])
+@pytest.mark.parametrize("number", range(len(ARM_STEPS)), ids=[f"armv8.{step + 1}" for step in range(len(ARM_STEPS))])
 def test_a_step_of_arm_needs_all_of_its_features(number: int) -> None:
-    features = frozenset().union(*(added for _, added in ARM_STEPS[: number + 1]))
-    assert arm_step_of(features) == ARM_STEPS[number][0]
-    below = ARM_STEPS[number - 1][0] if number else "armv8.0"
-    for missing in ARM_STEPS[number][1]:
-        assert arm_step_of(features - {missing}) == below
+    features = frozenset().union(*ARM_STEPS[: number + 1])
+    assert arm_step_of(features) == f"armv8.{number + 1}"
+    for missing in ARM_STEPS[number]:
+        assert arm_step_of(features - {missing}) == f"armv8.{number}"
+
+
+@pytest.mark.parametrize(
+    ("count", "more", "step"),
+    [
+        (0, {"sve"}, "armv8.0+sve"),
+        (4, {"sve"}, "armv8.4+sve"),
+        (4, {"sve", "sve2"}, "armv8.4+sve2"),
+        (5, {"sve"}, "armv8.5+sve"),
+        (5, {"sve", "sve2"}, "armv9.0"),
+        (7, {"sve", "sve2"}, "armv9.2"),
+    ],
+)
+def test_a_step_tells_of_scalable_vectors(count: int, more: set[str], step: str) -> None:
+    assert arm_step_of(frozenset().union(more, *ARM_STEPS[:count])) == step
+
+
+def test_steps_of_arm_never_repeat() -> None:
+    assert sum(map(len, ARM_STEPS)) == len(frozenset().union(*ARM_STEPS))
+
+
+def test_every_core_is_of_a_known_maker_and_has_a_name_of_its_own() -> None:
+    assert {implementer for implementer, _ in PARTS} <= IMPLEMENTERS.keys()
+    assert len(set(PARTS.values())) == len(PARTS)
+    assert core_name("0x41", "0xd83") == "Neoverse V3AE"
+
+
+def test_apples_names_cover_every_feature_that_a_step_needs() -> None:
+    assert frozenset().union(*ARM_STEPS) <= set(APPLE_NAMES.values())
 
 
 def arm_core(number: int, part: str, features: str) -> str:
@@ -144,13 +175,21 @@ def test_cores_of_arm_that_differ_are_as_able_as_the_least() -> None:
         arm_core(0, "0xd0c", "fp asimd atomics asimdrdm dcpop") + "\n" + arm_core(1, "0xd08", "fp asimd")
     )
     assert isinstance(cpu, Cpu)
-    assert (cpu.level, cpu.step, cpu.model, cpu.cores) == ("armv8", "armv8.0", "Neoverse N1", 2)
+    assert (cpu.level, cpu.step, cpu.model, cpu.cores) == ("armv8", "armv8.0", "Neoverse N1 and Cortex-A72", 2)
 
 
 def test_a_core_that_no_table_knows_is_unknown() -> None:
     cpu = parse_cpuinfo(arm_core(0, "0xfff", "fp asimd"))
     assert isinstance(cpu, Cpu)
-    assert isinstance(cpu.model, Unknown)
+    assert cpu.model == Unknown("no table knows CPU part 0xfff of implementer 0x41")
+
+
+def test_a_core_that_no_table_knows_hides_no_other() -> None:
+    cpu = parse_cpuinfo(
+        arm_core(0, "0xd85", "fp") + "\n" + arm_core(1, "0xfff", "fp") + "\n" + arm_core(2, "0xd85", "fp")
+    )
+    assert isinstance(cpu, Cpu)
+    assert cpu.model == "Cortex-X925 and CPU part 0xfff of implementer 0x41"
 
 
 def test_this_process_may_use_some_cores() -> None:

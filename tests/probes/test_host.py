@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from probes import LocalHost, Unknown
+from probes.children import MOST
 from probes.host import Interrupted
 
 
@@ -35,7 +36,10 @@ def test_follows_links_as_the_machine_would(root: Path, target: str) -> None:
 def test_never_leaves_the_folder(root: Path) -> None:
     (root / "link").symlink_to(root.parent / "outside")
     (root / "up").symlink_to("../outside")
+    (root / "double").symlink_to(f"/{root.parent / 'outside'}")  # two slashes are a root of their own to pathlib
     host = LocalHost(root, {})
+    assert host.read_text("/double") is None
+    assert host.read_text(f"/{root.parent / 'outside'}") is None
     assert host.read_text("/link") is None
     assert host.read_text("/up") is None
     assert host.read_text("/../outside") is None
@@ -49,6 +53,38 @@ def test_a_ring_of_links_is_unknown(root: Path) -> None:
     assert isinstance(host.read_text("/a"), Unknown)
     assert not host.exists("/a")
     assert host.names("/a") == ()
+
+
+def test_a_root_that_is_a_ring_of_links_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    host = LocalHost(tmp_path / "a", {})
+    assert not host.running
+    assert (host.names("/"), host.exists("/etc")) == ((), False)
+
+
+def test_links_are_followed_below_folders_that_came_after_a_link(root: Path) -> None:
+    (root / "here").symlink_to("usr/absent/../lib")
+    assert LocalHost(root, {}).read_text("/here/os-release") == "ID=inside\n"
+
+
+def test_a_path_longer_than_any_is_not_there(root: Path) -> None:
+    host = LocalHost(root, {})
+    assert isinstance(host.read_text("/a" * 3000), Unknown)
+    assert not host.exists("/a" * 3000)
+
+
+def test_names_that_no_text_can_hold_are_passed_over(root: Path) -> None:
+    try:
+        (Path(os.fsdecode(os.fsencode(root) + b"/usr/caf\xe9"))).touch()
+    except OSError:
+        pytest.skip("this file system wants names that are text")
+    assert LocalHost(root, {}).names("/usr") == ("lib",)
+
+
+def test_variables_are_text_that_can_be_written() -> None:
+    host = LocalHost(environ={"CUDA_VISIBLE_DEVICES": os.fsdecode(b"\xff0")})
+    assert host.environ["CUDA_VISIBLE_DEVICES"] == "?0"
 
 
 def test_what_is_absent_is_none(root: Path) -> None:
@@ -135,6 +171,21 @@ def test_a_program_that_fails_is_unknown(program: str, words: str) -> None:
     outcome = LocalHost().run((sys.executable, "-c", program), 60)
     assert isinstance(outcome, Unknown)
     assert words in outcome.reason
+
+
+def test_a_program_that_prints_without_end_is_ended() -> None:
+    program = "import os\nwhile True: os.write(1, b'x' * 65536)"
+    outcome = LocalHost().run((sys.executable, "-c", program), 600)
+    assert isinstance(outcome, Interrupted)
+    assert outcome.reason.endswith("printed more than 4 MB")
+    assert len(outcome.output) == MOST
+
+
+def test_a_program_that_closes_its_output_and_goes_on_is_ended() -> None:
+    outcome = LocalHost().run(
+        (sys.executable, "-c", "import os, time; os.write(1, b'x'); os.close(1); time.sleep(600)"), 3
+    )
+    assert outcome == Interrupted(f"{Path(sys.executable).name} gave no answer within 3 s", "x")
 
 
 def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:

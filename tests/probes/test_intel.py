@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probes import Container, LocalHost
-from probes.intel import Intel, level_zero_version, read_intel
+from probes.intel import Intel, read_intel
+from probes.intel_adapters import level_zero_version
 from probes.intel_devices import PLATFORMS, PRODUCTS, platform_of_device, product_of_device
 from probes.system import read_system
 from tests.probes.driven import write
@@ -47,6 +48,7 @@ def found(root: Path, files: Mapping[str, str], container: Container | None = No
         ("0xe211", "Intel Arc B (Battlemage) PCI device 8086:e211", False),
         ("0x0bd5", "Intel Data Center GPU Max 1550", False),
         ("0x7d55", "Intel Arc Graphics (Meteor Lake-H)", True),
+        ("0x7dd5", "Intel Graphics (Meteor Lake-H)", True),
         ("0x7d51", "Intel Arc Graphics (Arrow Lake-H)", True),
         ("0x64a0", "Intel Arc Graphics (Lunar Lake)", True),
         ("0xb080", "Intel Panther Lake PCI device 8086:b080", True),
@@ -64,7 +66,13 @@ def test_counts_what_the_xpu_build_supports(tmp_path: Path, device: str, name: s
     [
         ("0x9a49", "Intel Iris Xe Graphics (Tiger Lake) is not supported by PyTorch's XPU build"),
         ("0x4680", "Intel UHD Graphics 770 (Alder Lake) is not supported"),
-        ("0x7d45", "Intel Meteor Lake-U PCI device 8086:7d45 is not supported"),
+        (
+            "0x7d45",
+            "whether torch can compute on Intel Graphics (Meteor Lake-U) is not known, so it is not counted on:",
+        ),
+        ("0x7d60", "whether torch can compute on Intel Meteor Lake PCI device 8086:7d60 is not known"),
+        ("0x56c0", "whether torch can compute on Intel Data Center GPU Flex 170 is not known"),
+        ("0xfd80", "whether torch can compute on Intel Wildcat Lake PCI device 8086:fd80 is not known"),
         ("0x4905", "Intel Iris Xe Max (DG1) PCI device 8086:4905 is not supported"),
         ("0x0166", "Intel PCI device 8086:0166 is no GPU that is known to compute"),
     ],
@@ -73,6 +81,23 @@ def test_names_what_it_does_not_support(tmp_path: Path, device: str, words: str)
     intel = found(tmp_path, card(device, "i915"))
     assert intel.gpus == ()
     assert intel.notes[0].startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("displays", "words"),
+    [
+        ("8086:e20b", "PyTorch's XPU build supports Intel Arc B580 on Windows, but whether programs can use it"),
+        ("8086:4680", "Intel UHD Graphics 770 (Alder Lake) is not supported"),
+        ("8086:7d45", "whether torch can compute on Intel Graphics (Meteor Lake-U) is not known"),
+    ],
+    ids=["supported", "not", "not-known"],
+)
+def test_windows_adapters_are_named_and_not_counted_on(tmp_path: Path, displays: str, words: str) -> None:
+    told = {"platform": "win32", "windows": "10.0.22631", "displays": f"10de:2684 {displays}"}
+    intel = found(tmp_path, {"/.torchstrap/answers.json": json.dumps({"told": told})})
+    (note,) = intel.notes
+    assert note.startswith(words)
+    assert (intel.gpus, intel.drivers) == ((), ())
 
 
 def test_only_display_adapters_count(tmp_path: Path) -> None:
@@ -130,7 +155,7 @@ def test_every_product_is_of_a_platform() -> None:
         platform = platform_of_device(device)
         assert platform is not None
         assert ("Arc A" in name or "Arc Pro A" in name) <= (platform.name.startswith("Arc A") or platform.integrated)
-        assert ("Iris" in name or "UHD" in name) <= (not platform.supported)
+        assert ("Iris" in name or "UHD" in name) <= (platform.supported is False)
 
 
 @given(st.integers(0, 0xFFFF))

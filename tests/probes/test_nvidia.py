@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from probes import Container, LocalHost, NvidiaDriver, System, Unknown
 from probes.host import Interrupted
-from probes.nvidia import ask_driver, parse_driver_version, read_nvidia
+from probes.nvidia import read_nvidia
+from probes.nvidia_driver import ask_driver, parse_driver_version
 from probes.nvidia_names import capability_of_name
 from probes.nvml_answer import CudaAnswer, DriverAnswer, NvmlAnswer, parse_answer, parse_cuda, parse_output
+from probes.system import read_system
 from tests.probes.driven import Driven
 
 LINUX = System("linux", "debian 12", "6.1", "x86_64", "test")
@@ -200,6 +202,18 @@ def test_a_sick_driver_on_wsl_is_unknown_and_not_absent(tmp_path: Path) -> None:
     assert isinstance(found.driver, Unknown)
 
 
+def test_a_card_that_windows_has_no_driver_for_is_known_by_its_device(tmp_path: Path) -> None:
+    told = {"platform": "win32", "windows": "10.0.22631", "displays": "8086:4680 10de:2684"}
+    Driven(tmp_path, {"/.torchstrap/answers.json": json.dumps({"told": told})})
+    host = LocalHost(tmp_path, {})
+    found = read_nvidia(host, read_system(host))
+    assert found.driver is None
+    assert [(gpu.name, gpu.compute_capability, gpu.source) for gpu in found.gpus] == [
+        ("NVIDIA PCI device 10de:2684", (8, 9), "Windows' list of devices")
+    ]
+    assert found.notes == ("an NVIDIA GPU is on the bus, but no NVIDIA driver is loaded",)
+
+
 def test_a_gpu_of_the_containers_host_is_none_of_ours(tmp_path: Path) -> None:
     adapter = {"class": "0x030200", "vendor": "0x10de", "device": "0x2330"}
     files = {f"/sys/bus/pci/devices/0000:1b:00.0/{name}": text for name, text in adapter.items()}
@@ -241,6 +255,31 @@ def test_a_gpu_without_its_device_node_is_none_of_ours(tmp_path: Path) -> None:
     }
     found = read_nvidia(Driven(tmp_path, files), LINUX, child=CRASHING)
     assert [gpu.source for gpu in found.gpus] == ["/proc/driver/nvidia/gpus/0000:1c:00.0/information"]
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "name", "capability"),
+    [
+        ("NVIDIA Graphics Device", "0x2684", "NVIDIA Graphics Device", (8, 9)),
+        ("NVIDIA T400 4GB", "0x1ff2", "NVIDIA T400 4GB", (7, 5)),
+        ("NVIDIA H100 80GB HBM3", "0xffff", "NVIDIA H100 80GB HBM3", (9, 0)),
+        ("NVIDIA Graphics Device", "0xffff", "NVIDIA Graphics Device", None),
+        ("", "0x2684", "NVIDIA PCI device 10de:2684", (8, 9)),
+    ],
+    ids=["unnamed", "no-row", "no-chip", "neither", "no-model"],
+)
+def test_a_model_that_no_table_knows_is_known_by_its_device(
+    tmp_path: Path, model: str, device: str, name: str, capability: tuple[int, int] | None
+) -> None:
+    files = {
+        **DRIVER,
+        "/dev/nvidia0": "",
+        "/proc/driver/nvidia/gpus/0000:1b:00.0/information": f"Model: \t\t {model}\nDevice Minor: \t 0\n",
+        "/sys/bus/pci/devices/0000:1b:00.0/device": f"{device}\n",
+    }
+    (gpu,) = read_nvidia(Driven(tmp_path, files), LINUX, child=CRASHING).gpus
+    assert (gpu.name, gpu.source) == (name, "/proc/driver/nvidia/gpus/0000:1b:00.0/information")
+    assert gpu.compute_capability == (capability or Unknown(f"no table knows the compute capability of {model}"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from probes import LocalHost, NvidiaDriver, System, Unknown
-from probes.nvidia import Nvidia, ask_driver, read_nvidia
+from probes.nvidia import Nvidia, read_nvidia
+from probes.nvidia_driver import ask_driver
 from probes.nvml_answer import CudaAnswer, NvmlAnswer
 from tests.probes.driven import Driven, built, environ_of
 
@@ -213,7 +214,7 @@ def test_the_child_finds_pynvml_without_pythonpath_or_site_packages(tmp_path: Pa
     root = Path(__file__).parents[2]
     program = (
         f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(root)!r}]\n"
-        "from probes import LocalHost; from probes.nvidia import ask_driver\n"
+        "from probes import LocalHost; from probes.nvidia_driver import ask_driver\n"
         "print(ask_driver(LocalHost(), timeout=60).nvml.reason)"
     )
     output = subprocess.run(

@@ -194,7 +194,7 @@ def test_probes_and_tables_work_from_an_archive(tmp_path: Path) -> None:
                     bundle.write(path, f"{package}/{path.name}")
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import probes, profiles; from probes.nvidia import ask_driver\n"
+        "import probes, profiles; from probes.nvidia_driver import ask_driver\n"
         "assert probes.__file__.startswith(sys.argv[1]), probes.__file__\n"
         "print(ask_driver(probes.LocalHost(), timeout=60) is not None, profiles.is_family('Torch'),\n"
         "      len(profiles.automatic_offers()) > 10)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import probes
 from probes import LocalHost, Machine, probe, record
 from probes.masks import Mask
 from tests.probes.driven import Driven, built, environ_of
@@ -128,3 +130,9 @@ def test_masking_twice_is_masking_once(text: str) -> None:
     mask = Mask()
     once = mask(text)
     assert mask(once) == once
+
+
+def test_no_module_hides_a_function_of_the_package() -> None:
+    """Importing `probes.x` sets that name on the package, whatever else was called so."""
+    modules = {found.name for found in pkgutil.iter_modules(probes.__path__)}
+    assert not modules & set(probes.__all__)

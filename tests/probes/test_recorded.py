@@ -27,6 +27,8 @@ from probes import (
     probe,
     read_machine,
 )
+from probes.pythons import Python
+from probes.storage import Folder, Sharing, Storage
 
 unknowns = st.builds(Unknown, st.text())
 texts = st.text()
@@ -46,10 +48,15 @@ gpus = st.builds(
     st.none() | unknowns | st.booleans(),
     st.lists(slices, max_size=2).map(tuple),
 )
+libcs = st.none() | unknowns | st.builds(Libc, texts, texts | unknowns, texts)
+perhaps = st.booleans() | unknowns
+pythons = st.builds(Python, texts, texts, texts | unknowns, texts | unknowns, texts | unknowns, libcs, perhaps, perhaps)
+folders = st.builds(Folder, texts, texts, texts, counts, texts | unknowns, perhaps)
+sharings = st.builds(Sharing, texts, texts, perhaps, perhaps)
 machines = st.builds(
     Machine,
     systems,
-    st.none() | unknowns | st.builds(Libc, texts, texts | unknowns, texts),
+    libcs,
     unknowns
     | st.builds(
         Cpu, texts, texts | unknowns, st.frozensets(texts), st.none() | texts | unknowns, texts, st.none() | counts
@@ -77,6 +84,10 @@ machines = st.builds(
         unknowns | st.booleans(),
         texts,
     ),
+    pythons=st.lists(pythons, max_size=2).map(tuple),
+    storage=st.none()
+    | unknowns
+    | st.builds(Storage, st.lists(folders, max_size=2).map(tuple), st.lists(sharings, max_size=2).map(tuple)),
 )
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
@@ -98,7 +109,9 @@ def test_a_journey_as_json_changes_nothing(machine: Machine) -> None:
     assert Machine.from_json(json.loads(json.dumps(machine.to_json()))) == machine
 
 
-@pytest.mark.parametrize("key", ["system", "libc", "cpu", "driver", "gpus", "container", "notes", "limits"])
+@pytest.mark.parametrize(
+    "key", ["system", "libc", "cpu", "driver", "gpus", "container", "notes", "limits", "pythons", "storage"]
+)
 @given(value=values)
 def test_a_wrong_value_is_refused_with_a_sentence_or_read(key: str, value: Any) -> None:
     try:
@@ -123,8 +136,10 @@ def test_a_wrong_value_is_refused_with_a_sentence_or_read(key: str, value: Any) 
         ({"notes": "none"}, "notes: is no array"),
         ({"system": None}, "system: is no object"),
         ({"driver": {"version": 580, "source": "x"}}, "driver.version: is a text, not 580"),
+        ({"pythons": [{"path": "/usr/bin/python3"}]}, "pythons[0]: lacks one of"),
+        ({"storage": {"folders": [{"free": "1 GB"}], "sharing": []}}, "storage.folders[0].free: is a whole number"),
     ],
-    ids=["schema", "vendor", "capability", "missing", "array", "object", "text"],
+    ids=["schema", "vendor", "capability", "missing", "array", "object", "text", "python", "folder"],
 )
 def test_names_what_is_wrong(change: dict[str, Any], words: str) -> None:
     with pytest.raises(MachineFormatError) as caught:
@@ -144,7 +159,8 @@ def test_reads_documents_of_programs_that_knew_less() -> None:
             del document[part][name]
     for name in ("mig", "slices"):
         del document["gpus"][0][name]
-    del document["limits"]
+    for part in ("limits", "drivers", "pythons", "storage"):
+        del document[part]
     assert Machine.from_json(document) == PLAIN
 
 

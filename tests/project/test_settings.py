@@ -14,7 +14,7 @@ from bootstrap.errors import ConfigurationError
 from bootstrap.project.binaries import Binaries
 from bootstrap.project.pip_configuration import PipConfiguration
 from bootstrap.project.requirements_file import Options
-from bootstrap.project.settings import _ROWS, Settings, default_index, read_settings
+from bootstrap.project.settings import _ROWS, Settings, default_index, read_cache_dir, read_settings
 
 
 def read(
@@ -66,6 +66,23 @@ def test_options_of_requirements_files_stand_above_the_table() -> None:
     assert found.find_links == ("https://a", "https://b")
     assert found.pip_index_url == "https://i"
     assert found.requirements_index_urls == ("https://e",)
+
+
+@pytest.mark.parametrize("command_line", [{}, {"cache_dir": "a"}, {"no_cache": True}, {"cache_dir": None}])
+@pytest.mark.parametrize("environ", [{}, {"TORCHSTRAP_CACHE_DIR": "b"}, {"TORCHSTRAP_NO_CACHE": "no"}])
+@pytest.mark.parametrize("table", [{}, {"cache-dir": "c"}, {"no-cache": True}])
+def test_the_cache_alone_is_the_same_as_among_all_settings(
+    command_line: dict[str, object], environ: dict[str, str], table: dict[str, object]
+) -> None:
+    alone = read_cache_dir(command_line=command_line, environ=environ, project_table=table, folder=Path("project"))
+    assert alone == read(command_line, environ, table, folder=Path("project")).cache_dir
+
+
+def test_the_cache_alone_does_not_mind_what_else_is_wrong() -> None:
+    alone = read_cache_dir(command_line={}, environ={"TORCHSTRAP_TIMEOUT": "x"}, project_table={}, folder=Path())
+    assert alone == read().cache_dir
+    with pytest.raises(ConfigurationError, match="TORCHSTRAP_NO_CACHE"):
+        read_cache_dir(command_line={}, environ={"TORCHSTRAP_NO_CACHE": "x"}, project_table={}, folder=Path())
 
 
 def test_what_was_not_given_on_the_command_line_says_nothing() -> None:
