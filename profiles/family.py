@@ -6,15 +6,18 @@ from functools import cache
 
 from packaging.utils import canonicalize_name
 
-from profiles.tables import document
+from profiles.forms import KINDS
+from profiles.loading import merged
+from profiles.tables import pages
 
 __all__ = ["family", "is_family"]
 
 
 @cache
 def family() -> frozenset[str]:
-    """The normalized names, from family.toml."""
-    return frozenset(document("family.toml")["names"])
+    """The normalized names, from family.toml and the site's tables. Raises TableError if those are not right."""
+    rows = merged(pages("family.toml"), "family", KINDS["family"])
+    return frozenset(name for row in rows for name in row["names"])
 
 
 def is_family(name: str) -> bool:

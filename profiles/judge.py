@@ -1,61 +1,43 @@
-"""What becomes of one offer on one machine: whether it can be installed, and whether it would use a GPU.
+"""What becomes of one offer on one machine: whether it can be installed, and which GPUs it would use.
 
     offer ──> each torch release that it may bring ──> obstacle?  platform, Python, C library   (cannot be installed)
-                                                  └──> idle?      driver, architecture          (runs, on the CPU only)
+                                                  └──> use        driver, architecture          (idle: on the CPU only)
 
 Of the releases the one is taken that does most, and of those the newest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from probes import Gpu, Libc, Machine, NvidiaDriver, Unknown
-from profiles.coverage import covers
+from probes import Gpu, Libc, Machine, Unknown
+from profiles.acceleration import NO_USE, Use, use_of
 from profiles.offer import Offer
+from profiles.question import Question
+from profiles.split_verdicts import split_verdict
 from profiles.tables import Release, Tables
-from profiles.variants import cuda_major, is_variant
-from profiles.words import driver_words, gpu_words, joined, numbers, platform_of, visible
+from profiles.variants import is_variant
+from profiles.words import gpus_words, numbers
 
-__all__ = ["Question", "Torch", "Verdict", "judge"]
-
-Torch = SpecifierSet | Mapping[str, SpecifierSet] | None
-"""What the project asks of torch: one specifier for all offers, or one for each by the offer's name."""
+__all__ = ["Verdict", "judge"]
 
 _PATCHES = 20
 """Patch releases that are tried beyond those in the tables."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What every offer is judged by: the machine, the Python, and what the project asks of torch."""
-
-    machine: Machine
-    python: str
-    torch: Torch
-    tables: Tables
-
-    @property
-    def platform(self) -> str:
-        return platform_of(self.machine.system) or ""
-
-    def specifier(self, offer: Offer) -> SpecifierSet:
-        """What the project asks of torch where this offer is taken."""
-        asked = self.torch.get(offer.name) if isinstance(self.torch, Mapping) else self.torch
-        return SpecifierSet() if asked is None else asked
+_PUBLISHED = 2
+"""Progress of a build that exists: what is in its way is the Python or the system."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`obstacle` says why the offer cannot be installed, `idle` why it would use no GPU; None if nothing is in the way.
+    """`obstacle` says why the offer cannot be installed; None if nothing is in the way.
 
-    `flavour` is what `default` means here. `driver` is the NVIDIA driver that would end the idleness. `held_back` says
-    why a newer release that the offer may bring, too, would use no GPU.
+    `flavour` is what `default` means here. `held_back` says why a newer release that the offer may bring, too, would
+    use fewer GPUs, `out_of_reach` why a newer one cannot be installed. `assumed` says what is not known of the release,
+    but taken to be so.
     """
 
     offer: Offer
@@ -64,10 +46,10 @@ class Verdict:
     torch: Version | None = None
     obstacle: str | None = None
     progress: int = 0
-    idle: str | None = None
-    driver: str | None = None
-    uncovered: tuple[Gpu, ...] = ()
+    use: Use = NO_USE
     held_back: str | None = None
+    out_of_reach: str | None = None
+    assumed: str | None = None
 
     @property
     def installs(self) -> bool:
@@ -75,49 +57,80 @@ class Verdict:
 
     @property
     def accelerates(self) -> bool:
-        return self.installs and self.idle is None
+        return self.installs and self.use.idle is None
+
+    @property
+    def brings(self) -> str:
+        """What the offer is about, in words: `torch 2.15.0`, or the packages of an offer that is not about torch."""
+        packages = self.offer.packages
+        return f"torch {self.torch}" if packages is None else ", ".join(packages) or "the project"
+
+    @property
+    def served(self) -> tuple[Gpu, ...]:
+        """The GPUs that would work."""
+        return self.use.covered if self.accelerates else ()
 
 
 def judge(offer: Offer, question: Question) -> Verdict:
     """The verdict on an offer. Never raises."""
-    if offer.variant != "default" and not is_variant(offer.variant):
+    if offer.packages is None and offer.variant != "default" and not is_variant(offer.variant):
         return Verdict(offer, offer.variant, obstacle=f"{offer.variant} is no variant that is known here")
     architecture = question.machine.system.architecture
     if isinstance(architecture, Unknown):
         return Verdict(offer, offer.variant, obstacle=f"the architecture is not known: {architecture.reason}")
+    if offer.packages is not None:
+        found = split_verdict(offer, question)
+        return Verdict(offer, offer.variant, obstacle=found.obstacle, use=found.use, assumed=found.assumed)
     specifier = question.specifier(offer)
-    verdicts = []
-    for release, version in _releases(question.tables, specifier, offer.variant):
-        flavour = release.flavour(offer.variant, question.platform)
-        verdicts.append(_release_verdict(Verdict(offer, flavour, release, version), release, question))
+    verdicts = [
+        _release_verdict(
+            Verdict(
+                offer, release.flavour(offer.variant, question.platform), release, version, assumed=release.assumed
+            ),
+            release,
+            question,
+        )
+        for release, version in _releases(question.tables, specifier, offer.variant)
+    ]
     if not verdicts:
         return Verdict(offer, offer.variant, obstacle=f"no known release of torch is {specifier}")
-    best = max(verdicts, key=_worth)
-    newer = next((each for each in verdicts if each.installs), best)
-    if best.accelerates and not newer.accelerates:
-        return replace(best, held_back=newer.idle)
-    return best
+    best = max(verdicts, key=lambda verdict: _worth(verdict, question))
+    newest = next((each for each in verdicts if each.installs), best)
+    barred = next((each for each in verdicts if each.progress >= _PUBLISHED), best)
+    return replace(
+        best,
+        held_back=_loss(best, newest) if best.accelerates else None,
+        out_of_reach=barred.obstacle if best.installs else None,
+    )
 
 
-def _worth(verdict: Verdict) -> tuple[bool, int, bool, int, Version]:
+def _loss(best: Verdict, newest: Verdict) -> str | None:
+    """What the newest release would not do that an older one does."""
+    lost = [gpu for gpu in best.served if gpu not in newest.served]
+    if not lost:
+        return None
+    release = newest.release.version if newest.release else "of the newest release"
+    return newest.use.idle or f"torch {release} holds no code for {gpus_words(lost)}"
+
+
+def _worth(verdict: Verdict, question: Question) -> tuple[object, ...]:
+    served = len(verdict.served) if question.wanted.every else 0
     release = verdict.release.version if verdict.release else Version("0")
-    uncovered = len(verdict.uncovered) if verdict.accelerates else 0
-    return verdict.installs, verdict.progress, verdict.accelerates, -uncovered, release
+    return verdict.installs, verdict.progress, verdict.accelerates, served, release
 
 
 def _releases(tables: Tables, specifier: SpecifierSet, variant: str) -> list[tuple[Release, Version]]:
     """Releases that a specifier admits, newest first, each with the newest version that it admits.
 
-    A pin beyond the tables is judged like the newest release that they know.
+    Where it admits none that the tables know, the newest that it names may be beyond them.
     """
     known = [(release, _newest(release, specifier, variant)) for release in tables.releases]
     admitted = [(release, version) for release, version in known if version is not None]
-    if admitted or not tables.releases:
+    if admitted:
         return admitted
-    newest = tables.releases[0]
-    named = [_version(part.version.removesuffix(".*")) for part in specifier]
-    beyond = [version for version in named if version is not None and version.release[:2] > newest.version.release[:2]]
-    return [(replace(newest, version=version), version) for version in sorted(beyond, reverse=True)[:1]]
+    named = [version for part in specifier if (version := _version(part.version.removesuffix(".*"))) is not None]
+    beyond = [(release, version) for version in named if (release := tables.release_for(version)) and release.assumed]
+    return sorted(beyond, key=lambda pair: pair[1], reverse=True)[:1]
 
 
 def _newest(release: Release, specifier: SpecifierSet, variant: str) -> Version | None:
@@ -138,114 +151,54 @@ def _version(text: str) -> Version | None:
 
 
 def _release_verdict(verdict: Verdict, release: Release, question: Question) -> Verdict:
-    flavour, machine = verdict.flavour, question.machine
     obstacles = (
-        _unpublished(release, flavour, question.platform),
-        _python(release, question.python),
-        _system(release, flavour, machine),
+        _foreign(question.machine),
+        _unpublished(release, verdict.flavour, question.platform),
+        _python(release, question.python, question.platform),
+        _system(release, verdict.flavour, question),
     )
     for progress, obstacle in enumerate(obstacles):
         if obstacle is not None:
             return replace(verdict, obstacle=obstacle, progress=progress)
-    verdict = replace(verdict, progress=len(obstacles))
-    if flavour.startswith("cu"):
-        return _cuda(verdict, release, question)
-    if flavour.startswith("rocm"):
-        return _rocm(verdict, machine, question.tables)
-    if flavour == "xpu":
-        return verdict if visible(machine, "intel") else replace(verdict, idle="no Intel GPU was found")
-    return verdict if visible(machine, "apple") else replace(verdict, idle="it is a build for the CPU")
+    return replace(verdict, progress=len(obstacles), use=use_of(verdict.flavour, release, question))
+
+
+def _foreign(machine: Machine) -> str | None:
+    """What no release and no Python would change."""
+    libc = machine.libc
+    if isinstance(libc, Libc) and libc.family != "glibc":
+        return f"torch is published for glibc only; this machine has {libc.family} (read from {libc.source})"
+    return None
 
 
 def _unpublished(release: Release, flavour: str, platform: str) -> str | None:
-    published = release.variants.get(platform)
-    if published is None:
+    if platform not in release.variants:
         return f"torch {release.version} is not published for {platform}"
-    return None if flavour in published else f"torch {release.version} has no {flavour} build for {platform}"
+    if release.publishes(flavour, platform) is False:
+        return f"torch {release.version} has no {flavour} build for {platform}"
+    return None
 
 
-def _python(release: Release, python: str) -> str | None:
-    asked = _version(python.rstrip("t"))
-    oldest, newest = release.python
-    if asked is None:
+def _python(release: Release, python: str, platform: str) -> str | None:
+    if _version(python.rstrip("t")) is None:
         return f"{python!r} is no Python version"
-    if oldest.release[:2] <= asked.release[:2] <= newest.release[:2]:
-        return None
-    return f"torch {release.version} is built for Python {oldest} to {newest}, not for {python}"
+    pythons = release.python_on(platform)
+    return (
+        None if pythons.admits(python) else f"torch {release.version} is built for Python {pythons}, not for {python}"
+    )
 
 
-def _system(release: Release, flavour: str, machine: Machine) -> str | None:
-    libc, system = machine.libc, machine.system
+def _system(release: Release, flavour: str, question: Question) -> str | None:
+    libc, system = question.machine.libc, question.machine.system
     if system.os == "macos":
+        needs = release.oldest_macos(question.platform)
         version = numbers(system.version) if isinstance(system.version, str) else ()
-        old = version and version < release.macos.release[:1]
-        return f"torch {release.version} needs macOS {release.macos}; this is {system.version}" if old else None
+        old = version and version < needs.release[: len(version)]
+        return f"torch {release.version} needs macOS {needs}; this is {system.version}" if old else None
     if not isinstance(libc, Libc):
         return None
-    if libc.family != "glibc":
-        return f"torch is published for glibc only; this machine has {libc.family} (read from {libc.source})"
-    needed = release.oldest_glibc(flavour)
+    needed = release.oldest_glibc(flavour, question.platform)
     if isinstance(libc.version, Unknown) or numbers(libc.version) >= needed.release:
         return None
     has = f"this machine has {libc.version} (read from {libc.source})"
     return f"torch {release.version} needs glibc {needed} or newer; {has}"
-
-
-def _cuda(verdict: Verdict, release: Release, question: Question) -> Verdict:
-    machine, tables, platform = question.machine, question.tables, question.platform
-    gpus = visible(machine, "nvidia")
-    if not gpus:
-        return replace(verdict, idle=_no_nvidia(machine))
-    system = "windows" if machine.system.is_wsl else machine.system.os
-    major = cuda_major(verdict.flavour) or 0
-    oldest = tables.oldest_driver(major, system)
-    if oldest is None:
-        return replace(verdict, idle=f"the driver that CUDA {major} needs is not known here")
-    lacking = _lacking_driver(machine, gpus, oldest)
-    codes = tables.capabilities(verdict.flavour, release, platform)
-    if codes is None:
-        what = f"{verdict.flavour} of torch {release.version} for {platform}"
-        return replace(verdict, idle=f"the GPUs that {what} holds code for are not known here")
-    uncovered = tuple(
-        gpu for gpu in gpus if isinstance(gpu.compute_capability, tuple) and not covers(codes, gpu.compute_capability)
-    )
-    if len(uncovered) == len(gpus):
-        held = ", ".join(f"{major}.{minor}" for major, minor in codes)
-        what = f"its torch {release.version} holds no code for {joined(map(gpu_words, gpus))}, only for {held}"
-        return replace(verdict, idle=what, uncovered=uncovered)
-    return replace(verdict, idle=lacking, driver=oldest if lacking else None, uncovered=uncovered)
-
-
-def _no_nvidia(machine: Machine) -> str:
-    if isinstance(machine.driver, NvidiaDriver):
-        return f"no NVIDIA GPU can be opened, though there is driver {driver_words(machine.driver)}"
-    if isinstance(machine.driver, Unknown):
-        return f"whether there is an NVIDIA GPU is not known: {machine.driver.reason}"
-    return "no NVIDIA GPU was found"
-
-
-def _lacking_driver(machine: Machine, gpus: tuple[Gpu, ...], oldest: str) -> str | None:
-    needs = f"needs NVIDIA driver {oldest} or newer"
-    if machine.driver is None:
-        return f"{needs}; no driver is loaded for {joined(map(gpu_words, gpus))}"
-    if isinstance(machine.driver, Unknown):
-        return (
-            f"{needs}; this machine's could not be read ({machine.driver.reason}), TORCHSTRAP_CUDA_DRIVER can name it"
-        )
-    if numbers(machine.driver.version) >= numbers(oldest):
-        return None
-    return f"{needs}; this machine has {driver_words(machine.driver)}"
-
-
-def _rocm(verdict: Verdict, machine: Machine, tables: Tables) -> Verdict:
-    gpus = visible(machine, "amd")
-    if not gpus:
-        return replace(verdict, idle="no AMD GPU was found")
-    targets = tables.targets.get(verdict.flavour)
-    if targets is None:
-        return replace(verdict, idle=f"the GPUs that {verdict.flavour} holds code for are not known here")
-    uncovered = tuple(gpu for gpu in gpus if isinstance(gpu.target, str) and gpu.target not in targets)
-    if len(uncovered) < len(gpus):
-        return replace(verdict, uncovered=uncovered)
-    what = f"holds no code for {joined(map(gpu_words, gpus))}, only for {', '.join(sorted(targets))}"
-    return replace(verdict, idle=what, uncovered=uncovered)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-__all__ = ["BASE", "cuda_major", "index_of", "is_variant", "order", "variant_of_index"]
+__all__ = ["BASE", "cuda_major", "index_of", "is_newer", "is_variant", "order", "variant_of_index"]
 
 BASE = "https://download.pytorch.org/whl"
 
@@ -50,3 +51,10 @@ def order(variant: str) -> tuple[int, tuple[int, ...]]:
     """A key that sorts variants, the best last: cpu, xpu, ROCm by version, CUDA by version; `default` counts as cpu."""
     kind = next((number for number, kind in enumerate(_KINDS) if variant.startswith(kind)), 0)
     return kind, tuple(int(number) for number in re.findall(r"\d+", variant, re.ASCII))
+
+
+def is_newer(variant: str, known: Iterable[str]) -> bool:
+    """Whether a variant is of a newer CUDA or ROCm than all that are known, of which there are some."""
+    kind, version = order(variant)
+    alike = [numbers for other, numbers in map(order, known) if other == kind]
+    return bool(alike) and version > max(alike)

@@ -29,6 +29,7 @@ LAYERS = (
     "bootstrap.commands",
     "bootstrap.console",
     "bootstrap.options",
+    "bootstrap.cli_upkeep",
     "bootstrap.cli",
     "bootstrap.checkout",
     "bootstrap.__main__",
@@ -51,7 +52,7 @@ OWNERS = {
 
 # Every layer of ours may use these, but for `probes`, which is usable on its own with the standard library alone.
 SHARED = frozenset({"packaging"})
-TOML_READERS = {"bootstrap.toml", "profiles.tables", "bootstrap.checkout"}
+TOML_READERS = {"bootstrap.toml", "profiles.loading", "bootstrap.checkout"}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -99,6 +99,16 @@ def test_a_file_that_appears_is_a_change(venv: Path) -> None:
     assert stamp.answer(["sync", "--extra", "cpu"]) is None
 
 
+def test_a_folder_that_appears_or_fills_is_a_change(venv: Path) -> None:
+    """So tables of a site are noticed: their folders are watched whether they are there or not."""
+    folder = venv.parent / "profiles"
+    for change in (folder.mkdir, (folder / "lab.toml").touch, (folder / "lab.toml").unlink):
+        stamp.write(".venv", [], [str(folder)], "")
+        assert stamp.answer(["sync"]) == 0
+        change()
+        assert stamp.answer(["sync"]) is None
+
+
 def test_a_file_replaced_by_one_of_the_same_size_and_time_is_a_change(venv: Path) -> None:
     project, other = venv.parent / "pyproject.toml", venv.parent / "other"
     status = project.stat()

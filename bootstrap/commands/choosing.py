@@ -2,40 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 from bootstrap.commands.asked import Asked
 from bootstrap.commands.offering import Offering, offering
-from bootstrap.errors import AccelerationError, ChoiceError
+from bootstrap.errors import AccelerationError, ChoiceError, UsageError
 from bootstrap.project.model import Project
 from bootstrap.project.offers import torch_specifiers
 from bootstrap.project.selection import check_conflicts, select, select_groups
 from bootstrap.project.sources import activated
+from bootstrap.resolver.resolution import Pin
 from probes import Machine
-from profiles import Choice, NoOfferError, Offer, Rejection, accelerates, choose, index_of, why_not
+from profiles import (
+    ALL,
+    Choice,
+    NoOfferError,
+    Offer,
+    Rejection,
+    Torch,
+    Wanted,
+    accelerates,
+    choose,
+    fitting,
+    flavour_of,
+    index_of,
+    read_wanted,
+    why_not,
+)
 
-__all__ = ["Selection", "judged_by_lock", "newest_that_runs", "select_offer"]
+__all__ = ["Selection", "Situation", "judged_by_lock", "newest_that_runs", "select_offer"]
 
 _WAY_OUT = "name one with --extra or --variant to install it all the same"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What every question about offers is asked for: the machine, the GPUs of it that must work, the Python."""
+
+    machine: Machine
+    python: str
+    wanted: Wanted
+
+    def choose(self, offers: Sequence[Offer], torch: Torch) -> Choice:
+        """As `profiles.choose`."""
+        return choose(offers, self.machine, python=self.python, torch=torch, wanted=self.wanted)
+
+    def accelerates(self, offer: Offer, torch: Torch = None) -> bool:
+        """As `profiles.accelerates`."""
+        return accelerates(offer, self.machine, python=self.python, torch=torch, wanted=self.wanted)
+
+    def fitting(self, offers: Sequence[Offer], torch: Torch) -> tuple[Offer, ...]:
+        """As `profiles.fitting`."""
+        return fitting(offers, self.machine, python=self.python, torch=torch, wanted=self.wanted)
+
+    def why_not(self, offer: Offer, torch: Torch) -> str:
+        """As `profiles.why_not`."""
+        return why_not(offer, self.machine, python=self.python, torch=torch, wanted=self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What is switched on: the choice, and the extras and groups of the project, aliases already expanded.
 
-    `offers` are all that the project has; in automatic mode the only offer is the variant taken. `obstacle` says why no
-    variant runs on this machine at all, which matters only if torch turns out to be needed.
+    `offers` are all that the project has; in automatic mode the only offer is the variant taken. `candidates` are those
+    that were chosen from, `torch` what the project asks of torch with each. `obstacle` says why no variant runs on this
+    machine at all, which matters only if torch turns out to be needed.
     """
 
     choice: Choice
     extras: frozenset[str]
     groups: frozenset[str]
     offers: tuple[Offer, ...]
+    situation: Situation
+    candidates: tuple[Offer, ...]
+    torch: Mapping[str, SpecifierSet]
     obstacle: str | None = None
 
 
@@ -54,66 +98,80 @@ def select_offer(
     check_conflicts(project, extras, groups)
     offered = offering(project, asked, extras | groups, markers, addresses)
     specifiers = {each.name: _torch(project, each) for each in offered.candidates}
-    choice, obstacle = _taken(offered, machine, markers["python_version"], specifiers)
-    if asked.require == "gpu" and not accelerates(
-        choice.offer, machine, python=markers["python_version"], torch=specifiers
-    ):
+    situation = Situation(machine, markers["python_version"], _wanted(asked, machine))
+    choice, obstacle = _taken(offered, situation, specifiers)
+    if asked.require == "gpu" and not situation.accelerates(choice.offer, specifiers):
         raise AccelerationError(_no_gpu(choice))
     if choice.offer.kind == "extra":
         extras |= {choice.offer.name}
     elif choice.offer.kind == "group":
         groups |= {choice.offer.name}
     check_conflicts(project, extras, groups)
-    known = (choice.offer,) if choice.offer.kind == "variant" else offered.all_offers
-    return Selection(choice, extras, groups, known, obstacle)
+    known = (choice.offer,) if all(each.kind == "variant" for each in offered.all_offers) else offered.all_offers
+    return Selection(choice, extras, groups, known, situation, offered.candidates, specifiers, obstacle)
 
 
-def judged_by_lock(
-    selection: Selection, machine: Machine, markers: Mapping[str, str], torch: Version, require: str | None
-) -> Selection:
+def judged_by_lock(selection: Selection, pins: Iterable[Pin], require: str | None) -> Selection:
     """The selection with reason and warnings for the torch that is locked, which may be another than was expected.
 
-    Raises AccelerationError when a GPU is required and this torch would not use it.
+    The default index's build is judged by what it requires. Raises AccelerationError when a GPU is required and this
+    torch would not use it.
     """
-    choice, python = selection.choice, markers["python_version"]
-    exactly = SpecifierSet(f"=={torch.public}")
-    if not accelerates(choice.offer, machine, python=python, torch=exactly):
-        expected = accelerates(choice.offer, machine, python=python)
-        sentence = why_not(choice.offer, machine, python=python, torch=exactly)
+    by_name = {pin.name: pin for pin in pins}
+    torch = by_name["torch"]
+    choice, situation = selection.choice, selection.situation
+    locked, exactly = _really(choice.offer, torch, by_name), SpecifierSet(f"=={torch.version.public}")
+    if not situation.accelerates(locked, exactly):
+        sentence = situation.why_not(locked, exactly)
         if require == "gpu":
-            raise AccelerationError(f"a gpu is required, but torch {torch} is locked, and with it {sentence}")
-        if expected and choice.torch is not None:
+            raise AccelerationError(f"a gpu is required, but torch {torch.version} is locked, and with it {sentence}")
+        if situation.accelerates(choice.offer) and choice.torch is not None:
             remedy = "`torchstrap lock --upgrade` or an older torch in the project would change that"
             warning = (
-                f"torch {torch} is locked and computes on the CPU here, although an older one would not: {sentence}"
+                f"torch {torch.version} is locked and computes on the CPU here, although an older one would not: "
+                f"{sentence}; {remedy}"
             )
-            choice = replace(choice, warnings=(*choice.warnings, f"{warning}; {remedy}"))
-        return replace(selection, choice=replace(choice, torch=torch.public))
-    if choice.torch is not None:
-        choice = replace(choice, reason=choose((choice.offer,), machine, python=python, torch=exactly).reason)
-    return replace(selection, choice=replace(choice, torch=torch.public))
+            choice = replace(choice, warnings=(*choice.warnings, warning))
+    elif choice.torch is not None:
+        choice = replace(choice, reason=situation.choose((locked,), exactly).reason)
+    return replace(selection, choice=replace(choice, torch=torch.version.public))
 
 
-def newest_that_runs(selection: Selection, machine: Machine, markers: Mapping[str, str]) -> Requirement | None:
-    """What torch must not be newer than to use this machine's GPU with the offer taken, if that is a limit at all."""
-    choice, python = selection.choice, markers["python_version"]
-    if choice.torch is None or not accelerates(choice.offer, machine, python=python):
-        return None
-    newest = Version(choice.torch)
-    limit = f"{newest.major}.{newest.minor + 1}"
-    if accelerates(choice.offer, machine, python=python, torch=SpecifierSet(f">={limit}")):
-        return None
-    return Requirement(f"torch<{limit}")
+def _really(offer: Offer, torch: Pin, pins: Mapping[str, Pin]) -> Offer:
+    """An offer of the default index, by the variant that the locked torch turns out to be: its requirements tell."""
+    if offer.variant != "default":
+        return offer
+    found = flavour_of(f"{name}=={pins[name].version}" for name in torch.requires if name in pins)
+    return offer if found is None else replace(offer, variant=found)
+
+
+def newest_that_runs(selection: Selection) -> Requirement | None:
+    """What torch must not be newer than to use this machine's GPUs with the offer taken, if that is a limit at all."""
+    bound = selection.choice.bound
+    return None if bound is None else Requirement(f"torch<{bound}")
+
+
+def _wanted(asked: Asked, machine: Machine) -> Wanted:
+    """What `--gpus` says. Raises UsageError for words that say nothing, and for places where no GPU is."""
+    try:
+        wanted = ALL if asked.gpus is None else read_wanted(asked.gpus)
+    except ValueError as error:
+        raise UsageError(f"--gpus {error}") from error
+    beyond = sorted(wanted.places - set(range(len(machine.gpus))))
+    if beyond:
+        has = f"0 to {len(machine.gpus) - 1}" if machine.gpus else "none"
+        raise UsageError(f"--gpus names GPU {beyond[0]}, but this machine has {has}; `torchstrap probe` lists them")
+    return wanted
 
 
 def _taken(
-    offered: Offering, machine: Machine, python: str, specifiers: Mapping[str, SpecifierSet]
+    offered: Offering, situation: Situation, specifiers: Mapping[str, SpecifierSet]
 ) -> tuple[Choice, str | None]:
     """The choice, and what stands in the way of torch altogether."""
     if offered.settled is not None:
-        return _as_settled(offered, offered.settled, machine, python, specifiers), None
+        return _as_settled(offered, offered.settled, situation, specifiers), None
     try:
-        return choose(offered.candidates, machine, python=python, torch=specifiers), None
+        return situation.choose(offered.candidates, specifiers), None
     except NoOfferError as error:
         if not offered.is_automatic:
             raise ChoiceError(f"{error}\n{_WAY_OUT}") from error
@@ -126,18 +184,17 @@ def _torch(project: Project, offer: Offer) -> SpecifierSet:
     return torch_specifiers(project, offer.name if offer.kind != "variant" else None)
 
 
-def _as_settled(
-    offered: Offering, reason: str, machine: Machine, python: str, specifiers: Mapping[str, SpecifierSet]
-) -> Choice:
+def _as_settled(offered: Offering, reason: str, situation: Situation, specifiers: Mapping[str, SpecifierSet]) -> Choice:
     """The one offer there is: taken whatever the machine is, with a warning where a GPU then has nothing to do."""
     (offer,) = offered.candidates
     others = [each for each in offered.all_offers if each != offer]
     choice = Choice(offer, reason, tuple(Rejection(each.name, f"{offer.name} is settled: {reason}") for each in others))
-    if accelerates(offer, machine, python=python, torch=specifiers):
+    if situation.accelerates(offer, specifiers):
         return choice
-    sentence = why_not(offer, machine, python=python, torch=specifiers)
+    sentence = situation.why_not(offer, specifiers)
     if offer.variant not in {"cpu", "default"}:
         return replace(choice, warnings=(f"taken because {reason}, but {sentence}",))
+    machine = situation.machine
     if any(gpu.visible for gpu in machine.gpus):
         gpus = " and ".join(str(gpu.name) for gpu in machine.gpus if gpu.visible)
         warning = f"{gpus} will have nothing to do: {offer.name} computes on the CPU, and it is taken because {reason}"

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.markers import default_environment
-from packaging.version import Version
 
 from bootstrap.commands.asked import Asked, lock_path_of, project_folder
-from bootstrap.commands.choosing import judged_by_lock, select_offer
+from bootstrap.commands.choosing import Selection, judged_by_lock, select_offer
 from bootstrap.commands.machine import recorded_machine, this_machine
+from bootstrap.commands.site_tables import ensure_usable
 from bootstrap.errors import ChoiceError, UsageError
+from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import read
+from bootstrap.project.model import Project
 from bootstrap.project.pyproject import read_project
+from bootstrap.resolver.resolution import Pin
 from probes import Machine, Unknown
 from profiles import Choice
 
-__all__ = ["choose_for"]
+__all__ = ["Considered", "choose_for", "considered"]
 
 _VERSION = re.compile(r"(3\.\d{1,3})(\.\d{1,3})?")
 _SYSTEM_MARKERS: Mapping[str, Mapping[str, str]] = {
@@ -33,40 +37,74 @@ _MACHINE_MARKERS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A project with its lock, and a machine that need not be this one, with the PEP 508 variables there."""
+
+    asked: Asked
+    project: Project
+    lock: Lock | None
+    machine: Machine
+    markers: Mapping[str, str]
+
+    def choice(self) -> Choice:
+        """In the light of the lock, if there is one. Raises ChoiceError where no offer can be installed."""
+        selection = self._selection()
+        if selection.obstacle is not None:
+            raise ChoiceError(selection.obstacle)
+        pins = self._locked(selection.choice.offer.name)
+        return (
+            judged_by_lock(selection, pins, None).choice
+            if any(pin.name == "torch" for pin in pins)
+            else selection.choice
+        )
+
+    def fitting(self) -> tuple[str, ...]:
+        """The names of the offers that serve the machine as well as the choice does."""
+        selection = self._selection()
+        return tuple(each.name for each in selection.situation.fitting(selection.candidates, selection.torch))
+
+    def _selection(self) -> Selection:
+        return select_offer(self.project, self.asked, self.machine, self.markers, ())
+
+    def _locked(self, offer: str) -> tuple[Pin, ...]:
+        """What the project's lock has for an offer there, if it has something."""
+        for resolution in self.lock.resolutions if self.lock else ():
+            target = resolution.target
+            here = all(
+                self.markers.get(name) == target.markers.get(name) for name in ("sys_platform", "platform_machine")
+            )
+            if resolution.offer == offer and target.python_minor == self.markers["python_version"] and here:
+                return resolution.pins
+        return ()
+
+
 def choose_for(asked: Asked, machine_file: Path | None, python: str | None) -> Choice:
-    """The choice on this machine or, with `machine_file` (a `probe --json`), on that one.
+    """The choice on this machine or, with `machine_file` (a `probe --json`), on that one. Raises as `considered`."""
+    return considered(asked, [machine_file], python)[0].choice()
 
-    The Python is the one asked for ("3.12"), else the one that runs us. Raises UsageError for one that is no version.
+
+def considered(asked: Asked, machine_files: Sequence[Path | None], python: str | None) -> tuple[Considered, ...]:
+    """What choices are made from, one for each machine. The Python is the one asked for ("3.12"), else the one that
+    runs us.
+
+    Raises UsageError for a Python that is no version, InputError for a file that describes no machine.
     """
-    project = read_project(project_folder(asked))
-    machine = recorded_machine(machine_file) if machine_file else this_machine()
-    markers = {**{key: str(value) for key, value in default_environment().items()}, **_markers_on(machine)}
-    if python is not None:
-        version = _VERSION.fullmatch(python)
-        if version is None:
-            raise UsageError(f"--python-version is {python!r}, but must be a version such as 3.12")
-        markers |= {
-            "python_version": version[1],
-            "python_full_version": version[0] if version[2] else f"{version[1]}.0",
-        }
-    selection = select_offer(project, asked, machine, markers, ())
-    if selection.obstacle is not None:
-        raise ChoiceError(selection.obstacle)
-    locked = _locked_torch(asked, selection.choice.offer.name, markers)
-    return selection.choice if locked is None else judged_by_lock(selection, machine, markers, locked, None).choice
+    ensure_usable()
+    project, path = read_project(project_folder(asked)), lock_path_of(asked)
+    lock = read(path) if path.is_file() else None
+    machines = [recorded_machine(file) if file else this_machine() for file in machine_files]
+    ours = {**{key: str(value) for key, value in default_environment().items()}, **_python(python)}
+    return tuple(Considered(asked, project, lock, machine, {**ours, **_markers_on(machine)}) for machine in machines)
 
 
-def _locked_torch(asked: Asked, offer: str, markers: Mapping[str, str]) -> Version | None:
-    """The torch that the project's lock has for an offer there, if it has one."""
-    path = lock_path_of(asked)
-    if not path.is_file():
-        return None
-    for resolution in read(path).resolutions:
-        target = resolution.target
-        here = all(markers.get(name) == target.markers.get(name) for name in ("sys_platform", "platform_machine"))
-        if resolution.offer == offer and target.python_minor == markers["python_version"] and here:
-            return next((pin.version for pin in resolution.pins if pin.name == "torch"), None)
-    return None
+def _python(python: str | None) -> Mapping[str, str]:
+    if python is None:
+        return {}
+    version = _VERSION.fullmatch(python)
+    if version is None:
+        raise UsageError(f"--python-version is {python!r}, but must be a version such as 3.12")
+    return {"python_version": version[1], "python_full_version": version[0] if version[2] else f"{version[1]}.0"}
 
 
 def _markers_on(machine: Machine) -> Mapping[str, str]:

@@ -92,7 +92,8 @@ def _settled(project: Project, markers: Mapping[str, str], addresses: tuple[str,
 
 
 def _of_variant(variant: str, offered: tuple[Offer, ...]) -> Offer:
-    if variant != "default" and not is_variant(variant) and not any(each.name == variant for each in offered):
+    known = {name for each in offered for name in (each.name, each.variant)}
+    if variant != "default" and not is_variant(variant) and variant not in known:
         raise UsageError(f"{variant} is no variant of torch; there are cpu, cu126, cu130, rocm6.4, xpu, … and default")
     if not offered:
         return Offer(variant, variant, None if variant == "default" else index_of(variant), "variant")

@@ -3,6 +3,7 @@
     a conflict set whose members want the torch family from different places    every member with torch is an offer
     no such set     every extra or group with a torch source of its own, or named like a variant (`cpu`, `cu124`)
                     or like an accelerator (`gpu`) while it asks for a package of the family
+    no torch        what bootstrap/project/split_offers.py finds: `cuda12 = ["jax[cuda12]"]`, `cpu = ["jax"]`
 
 Which extras are offers does not depend on the environment, so that one lock can serve all of them; which variant an
 offer means does. An alias (`gpu = ["this[cu124]"]`) is no offer of its own: it stands for one.
@@ -21,6 +22,7 @@ from packaging.utils import canonicalize_name
 from bootstrap.project.model import Conflict, Index, Item, Project, Source
 from bootstrap.project.places import DEFAULT_INDEX
 from bootstrap.project.sources import place_of, sources_for
+from bootstrap.project.split_offers import split_offers
 from profiles.offer import Offer
 
 __all__ = ["fixed_offer", "offers", "torch_specifiers"]
@@ -41,7 +43,8 @@ def offers(
     Raises ConfigurationError where two sources apply to one package at once.
     """
     reading = _Reading(project, markers, is_family, variant_of_index)
-    return tuple(reading.offer(item) for item in reading.items())
+    found = tuple(reading.offer(item) for item in reading.items())
+    return found or (split_offers(project, markers, is_family) if reading.leaves_torch_alone() else ())
 
 
 def fixed_offer(
@@ -95,6 +98,10 @@ class _Reading:
         candidates = [item for item in everything if self._own_sources(item) or self._named_for_torch(item)]
         extras = {item.name for item in candidates if item.kind == "extra"}
         return [item for item in candidates if self._own_sources(item) or not self._stands_for(item) & extras]
+
+    def leaves_torch_alone(self) -> bool:
+        """Whether neither the base asks for the family nor any source says where it comes from."""
+        return not self._asks(self.project.dependencies) and not any(map(self.is_family, self.project.sources))
 
     def offer(self, item: Item) -> Offer:
         extras = frozenset({item.name}) if item.kind == "extra" else frozenset[str]()

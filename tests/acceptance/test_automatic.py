@@ -160,7 +160,14 @@ def test_choose_needs_no_network_and_tells_every_reason(workplace: Workplace, tm
     assert said.stdout.startswith(f"cu126 (cu126): {choice['reason']}\n")
     assert {each["offer"] for each in choice["rejected"]} > {"cpu", "cu130"}
     assert all(each["reason"] for each in choice["rejected"])
-    assert said.stdout.count("\n") == 1 + len(choice["rejected"])
+    lines = said.stdout.splitlines()[1:]
+    assert [line for line in lines if line.startswith("  not ")] == [
+        f"  not {each['offer']}: {each['reason']}" for each in choice["rejected"]
+    ]
+    assert [line for line in lines if line.startswith("  to change it: ")] == [
+        f"  to change it: {each}" for each in choice["changes"]
+    ]
+    assert "NVIDIA driver 580 or newer would allow cu132" in choice["changes"][0]
     assert len(workplace.replica.requests) == before
 
 

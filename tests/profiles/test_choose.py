@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from probes import Cpu, Gpu, Libc, Machine, NvidiaDriver, System, Unknown
+from probes import Cpu, CudaLibrary, Gpu, Libc, Machine, NvidiaDriver, System, Unknown
 from profiles import Choice, NoOfferError, Offer, accelerates, automatic_offers, choose, index_of, why_not
+from profiles.wanted import read_wanted
 
 CPU = Cpu("GenuineIntel", "i7", frozenset(), "x86-64-v3", "/proc/cpuinfo")
 NOWHERE = "the test"
@@ -127,7 +128,8 @@ def test_a_pin_beyond_the_tables_is_judged_like_the_newest_release() -> None:
 
 def test_python_counts() -> None:
     assert choose(USUAL, machine(), python="3.10").torch == "2.14.1"
-    assert choose(USUAL, machine(), python="3.13t").torch == "2.15.0"
+    assert choose(USUAL, machine(), python="3.13t").torch == "2.11.0"
+    assert choose(USUAL, machine(), python="3.14t").torch == "2.15.0"
     with pytest.raises(NoOfferError, match=r"built for Python 3\.8 to 3\.12, not for 3\.14"):
         choose(USUAL, machine(), python="3.14", torch=SpecifierSet("==2.2.2"))
 
@@ -169,9 +171,73 @@ def test_says_that_torch_must_stay_old_where_a_newer_one_would_not_run() -> None
 
 
 def test_says_that_a_card_is_left_out() -> None:
-    assert choose(USUAL, machine("580", "3.5", "8.9")).warnings == (
-        "cu130 cannot use GPU 0 (compute capability 3.5, read from NVML)",
+    (warning,) = choose(USUAL, machine("580", "3.5", "8.9")).warnings
+    assert warning == (
+        "cu130 cannot use GPU 0 (compute capability 3.5, read from NVML): "
+        "give programs CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES=1"
     )
+
+
+def test_says_which_build_serves_which_gpu_where_none_serves_all() -> None:
+    found = machine("580.95.05", "7.0", "12.0")
+    mixed = replace(found, gpus=tuple(replace(gpu, uuid=f"GPU-{place}") for place, gpu in enumerate(found.gpus)))
+    choice = choose(USUAL, mixed)
+    assert (choice.offer.name, choice.torch) == ("cu130", "2.15.0")
+    (warning,) = choice.warnings
+    assert warning == (
+        "cu130 cannot use GPU 0 (compute capability 7.0, read from NVML): give programs CUDA_VISIBLE_DEVICES=GPU-1; "
+        "cu126 with torch 2.14.1, in an environment of its own, would with CUDA_VISIBLE_DEVICES=GPU-0"
+    )
+    assert choice.changes == ("an offer of cu128 (https://download.pytorch.org/whl/cu128) would use them all",)
+
+
+def test_takes_the_build_for_the_gpus_that_are_wanted() -> None:
+    found = machine("580.95.05", "7.0", "12.0", "12.0")
+    assert choose(USUAL, found, wanted=read_wanted("0")).offer.name == "cu126"
+    assert choose(USUAL, found, wanted=read_wanted("1,2")).offer.name == "cu130"
+    everything = offers("cpu", "cu126", "cu128", "cu130")
+    assert choose(everything, found).torch == "2.10.0"
+    assert choose(everything, found, wanted=read_wanted("any")).torch == "2.15.0"
+
+
+@pytest.mark.parametrize("text", ["", "some", "0,", "-1", "0 1", "1000"])
+def test_refuses_words_for_gpus_that_are_none(text: str) -> None:
+    with pytest.raises(ValueError, match="must be all, any, or places"):
+        read_wanted(text)
+
+
+def test_an_integrated_gpu_does_not_decide_beside_a_discrete_one() -> None:
+    card = Gpu("amd", "RX 7900", "KFD", target="gfx1100", integrated=False)
+    inside = Gpu("amd", "Raphael", "KFD", target="gfx1036", integrated=True)
+    both = replace(machine(), gpus=(inside, card))
+    choice = choose(offers("cpu", "rocm6.4"), both)
+    assert (choice.offer.name, choice.warnings) == ("rocm6.4", ())
+    alone = choose(offers("cpu", "rocm6.4"), replace(both, gpus=(inside,)))
+    assert alone.offer.name == "cpu"
+    assert "HSA_OVERRIDE_GFX_VERSION=10.3.0, which AMD does not support" in alone.warnings[0]
+
+
+def test_cuda_compat_counts_where_it_has_started() -> None:
+    found = machine("535.129.03", "9.0")
+    assert isinstance(found.driver, NvidiaDriver)
+    library = CudaLibrary("/usr/local/cuda-13.0/compat/libcuda.so.1", "13.0", 1)
+    assert choose(USUAL, replace(found, driver=replace(found.driver, library=library))).offer.name == "cu130"
+    refused = replace(library, devices=Unknown("CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE (804)"))
+    choice = choose(USUAL, replace(found, driver=replace(found.driver, library=refused)))
+    assert choice.offer.name == "cpu"
+    assert "CUDA cannot start on this machine: CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE (804)" in choice.warnings[0]
+
+
+def test_says_what_a_newer_driver_would_bring_though_the_gpu_is_used() -> None:
+    choice = choose(USUAL, machine("535.129.03", "9.0"))
+    assert choice.changes == ("NVIDIA driver 580 or newer would allow cu130 with torch 2.15.0",)
+    assert choice.warnings == ()
+
+
+def test_says_that_another_torch_would_use_the_gpu() -> None:
+    choice = choose(USUAL, machine("580.95.05", "6.1"), torch=SpecifierSet("==2.15.*"))
+    assert choice.offer.name == "cpu"
+    assert "a project that admits torch 2.14.1 could take cu126, which would use it" in choice.changes
 
 
 def test_says_that_an_assumption_is_one() -> None:

@@ -208,3 +208,123 @@ constraint-dependencies = ["torch!=2.3"]
 def test_overrides_replace_what_is_asked_of_torch(tmp_path: Path) -> None:
     text = 'dependencies = ["torch>=2.2"]\n[tool.uv]\noverride-dependencies = ["torch==2.1"]\n'
     assert str(torch_specifiers(written(tmp_path, text), None)) == "==2.1"
+
+
+# --- without torch
+
+JAX = '[project.optional-dependencies]\ncuda12 = ["jax[cuda12]"]\ncuda13 = ["jax[cuda13]>=0.6"]\ncpu = ["jax"]\n'
+JAX_OFFERS = (("cuda12", "cuda12", "extra"), ("cuda13", "cuda13", "extra"), ("cpu", "cpu", "extra"))
+THE_PROJECT_ITSELF = ("cpu", "cpu", "variant")
+
+
+def variants(found: tuple[Offer, ...]) -> tuple[tuple[str, str, str], ...]:
+    assert {offer.index for offer in found} <= {None}
+    assert all(offer.packages is not None for offer in found)
+    return tuple((offer.name, offer.variant, offer.kind) for offer in found)
+
+
+def conflicting(*names: str) -> str:
+    members = ", ".join(f'{{ extra = "{name}" }}' for name in names)
+    return f"[tool.uv]\nconflicts = [[{members}]]\n"
+
+
+@pytest.mark.parametrize("conflict", ["", conflicting("cuda12", "cuda13", "cpu")], ids=["by name", "in conflict"])
+def test_extras_for_accelerators_are_offers_without_torch(tmp_path: Path, conflict: str) -> None:
+    offered = found(written(tmp_path, JAX + conflict))
+    assert variants(offered) == JAX_OFFERS
+    assert [offer.packages for offer in offered] == [("jax[cuda12]",), ("jax[cuda13]>=0.6",), ("jax",)]
+
+
+@pytest.mark.parametrize(
+    ("extra", "requirements", "variant"),
+    [
+        ("gpu12", ["cupy-cuda12x"], "cuda12"),
+        ("gpu", ["numpy", "Faiss_GPU"], "cuda12"),
+        ("rapids-cuda", ["cudf-cu13", "cuml-cu13"], "cuda13"),
+        ("rocm7", ["jax[rocm7-local]"], "rocm"),
+        ("tpu", ["jax[tpu]"], "tpu"),
+        ("gpu", ["jax", "onnxruntime-gpu<1.31"], "cuda12"),
+        ("accel", ["tensorflow[and-cuda]"], "cuda12"),
+        ("cu12", ["vllm<=0.21"], "cuda12"),
+        ("gpu", ["jax[cuda12]", "flash-attn"], "cuda12"),
+    ],
+)
+def test_an_extra_for_an_accelerator_stands_beside_the_project_itself(
+    tmp_path: Path, extra: str, requirements: list[str], variant: str
+) -> None:
+    project = written(tmp_path, f"[project.optional-dependencies]\n{extra} = {requirements}\n")
+    assert variants(found(project)) == (THE_PROJECT_ITSELF, (extra, variant, "extra"))
+
+
+@pytest.mark.parametrize(
+    "extras",
+    [
+        'cuda = ["numpy"]',
+        'gpu = ["bitsandbytes"]',
+        'cpu = ["onnxruntime"]',
+        'learning = ["jax[cuda12]"]',
+        'cuda12 = ["nvidia-cublas-cu12"]',
+        'gpu = ["onnxruntime-gpu"]\njax-cuda = ["jax[cuda12]"]',
+    ],
+    ids=["other packages", "follows torch", "only for the CPU", "another name", "libraries", "not alternatives"],
+)
+def test_extras_that_decide_nothing_are_no_offers(tmp_path: Path, extras: str) -> None:
+    assert found(written(tmp_path, f"[project.optional-dependencies]\n{extras}\n")) == ()
+
+
+def test_any_name_will_do_in_a_conflict(tmp_path: Path) -> None:
+    text = (
+        '[project.optional-dependencies]\nnew = ["jax[cuda13]"]\nold = ["jax[cuda12]"]\ndocs = ["sphinx"]\n'
+        + conflicting("new", "old", "docs")
+    )
+    expected = (THE_PROJECT_ITSELF, ("new", "cuda13", "extra"), ("old", "cuda12", "extra"))
+    assert variants(found(written(tmp_path, text))) == expected
+
+
+def test_a_conflict_about_something_else_makes_no_offers_without_torch(tmp_path: Path) -> None:
+    text = '[project.optional-dependencies]\nold = ["numpy<2"]\nnew = ["numpy>=2", "jax[cuda12]"]\n'
+    assert found(written(tmp_path, text + conflicting("old", "new"))) == ()
+
+
+def test_extras_that_are_offers_may_be_about_different_packages_in_a_conflict(tmp_path: Path) -> None:
+    text = '[project.optional-dependencies]\ngpu = ["onnxruntime-gpu"]\njax-cuda = ["jax[cuda12]"]\n'
+    offered = variants(found(written(tmp_path, text + conflicting("gpu", "jax-cuda"))))
+    assert offered == (THE_PROJECT_ITSELF, ("gpu", "cuda13", "extra"), ("jax-cuda", "cuda12", "extra"))
+
+
+def test_an_extra_named_like_the_cpu_needs_no_packages(tmp_path: Path) -> None:
+    text = 'dependencies = ["jax"]\n[project.optional-dependencies]\ncpu = []\ncuda12 = ["jax[cuda12]"]\n'
+    assert variants(found(written(tmp_path, text))) == (JAX_OFFERS[2], JAX_OFFERS[0])
+
+
+def test_groups_can_be_offers_without_torch(tmp_path: Path) -> None:
+    text = '[dependency-groups]\ncuda12 = ["cupy-cuda12x"]\ncuda13 = ["cupy-cuda13x"]\n'
+    expected = (THE_PROJECT_ITSELF, ("cuda12", "cuda12", "group"), ("cuda13", "cuda13", "group"))
+    assert variants(found(written(tmp_path, text))) == expected
+
+
+def test_an_alias_is_no_offer_of_its_own_without_torch(tmp_path: Path) -> None:
+    assert variants(found(written(tmp_path, JAX + 'gpu = ["this[cuda13]"]\n'))) == JAX_OFFERS
+
+
+def test_a_marker_decides_on_the_variant_only(tmp_path: Path) -> None:
+    text = '[project.optional-dependencies]\ncuda12 = ["jax[cuda12] ; sys_platform == \'linux\'", "jax"]\n'
+    project = written(tmp_path, text)
+    assert variants(found(project)) == (THE_PROJECT_ITSELF, JAX_OFFERS[0])
+    assert variants(found(project, MACOS)) == (THE_PROJECT_ITSELF, ("cuda12", "cpu", "extra"))
+
+
+def test_torch_decides_where_extras_ask_for_both(tmp_path: Path) -> None:
+    text = '[project.optional-dependencies]\ncpu = ["torch"]\ngpu = ["torch", "cupy-cuda12x"]\ncuda = ["jax[cuda12]"]\n'
+    assert found(written(tmp_path, text)) == (Offer("cpu", "default"), Offer("gpu", "default"))
+    assert {offer.packages for offer in found(written(tmp_path, text))} == {None}
+
+
+@pytest.mark.parametrize(
+    "torch",
+    ['dependencies = ["torch"]\n', indexes("cu124") + '[tool.uv.sources]\ntorch = { index = "pytorch-cu124" }\n'],
+    ids=["in the base", "by a source"],
+)
+def test_torch_decides_where_the_project_speaks_of_it(tmp_path: Path, torch: str) -> None:
+    text = torch + JAX if torch.startswith("dep") else JAX + torch
+    assert found(written(tmp_path, text)) == ()
