@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["ROOT", "Answer", "Clause", "Domain", "Fact", "Need", "Unsatisfiable"]
+__all__ = ["ROOT", "Answer", "Clause", "Domain", "Fact", "Need", "Unsatisfiable", "split_package"]
 
 ROOT = ""
 """The package that stands for the project: it has one version and is always selected."""
+
+
+def split_package(package: str) -> tuple[str, str]:
+    """The name and the extra of a solver's package: "transformers[torch]" -> ("transformers", "torch")."""
+    name, _, extra = package.partition("[")
+    return name, extra.removesuffix("]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +22,8 @@ class Fact:
     """`package` in any of `versions` needs `needs` in `allowed`; without `needs`, those versions cannot be used.
 
     `words` is how to say what is needed ("2.6 or newer"), or why the versions cannot be used ("is for Python >=3.12");
-    `asked` is the requirement as the project wrote it, empty where somebody else did.
+    `asked` is the requirement as the project wrote it, empty where somebody else did, and `place` where it did so
+    ("extra `cpu`"), empty for its own dependencies. `parts` are the facts that this one sums up.
     """
 
     package: str
@@ -25,6 +32,8 @@ class Fact:
     allowed: int = 0
     words: str = ""
     asked: str = ""
+    place: str = ""
+    parts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ noted in `asked`: if there is no solution without granting them to everybody, th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urldefrag
@@ -18,25 +19,19 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from bootstrap.resolver.candidates import Candidates
-from bootstrap.resolver.clauses import ROOT, Answer, Domain, Fact, Need
+from bootstrap.resolver.clauses import ROOT, Answer, Domain, Fact, Need, split_package
 from bootstrap.resolver.request import Event, Report, Request, place_of
 from bootstrap.resolver.resolution import Direct
 from bootstrap.resolver.supply import Supply, UnusableVersion, preferred
-from bootstrap.resolver.versions import bit, everything, words_of
+from bootstrap.resolver.versions import bit, everything, newest, words_of
 
-__all__ = ["Facts", "SourceChanged", "split_package"]
+__all__ = ["Facts", "SourceChanged"]
 
 Wanted = tuple[Requirement, ...]
 
 
 class SourceChanged(Exception):  # noqa: N818 - an event: begin again, knowing more
     """A package that was read from an index turned out to be wanted from an address."""
-
-
-def split_package(package: str) -> tuple[str, str]:
-    """The name and the extra of a solver's package: "transformers[torch]" -> ("transformers", "torch")."""
-    name, _, extra = package.partition("[")
-    return name, extra.removesuffix("]")
 
 
 @dataclass(slots=True)
@@ -127,6 +122,11 @@ class Facts:
                 facts.append(Fact(candidates.name, excluded, words=f"is excluded by {text}", asked=text))
         return tuple(facts)
 
+    def limits_of(self, name: str) -> list[SpecifierSet]:
+        """What the constraints that apply leave of a package."""
+        applying = (each for each in self._constraints.get(name, ()) if self.supply.reader.applies(each))
+        return [constraint.specifier for constraint in applying]
+
     def overridden(self, requirements: Iterable[Requirement]) -> Iterator[Requirement]:
         """Requirements after overrides: what an override names is replaced, or dropped if its marker does not hold."""
         for requirement in requirements:
@@ -142,7 +142,10 @@ class Facts:
         """The facts of one requirement: about its package, and about each of its extras."""
         name = canonicalize_name(requirement.name)
         if requirement.url is not None and not self.adopt(name, requirement.url, package):
-            yield Fact(package, versions, words=f"needs {name} from {requirement.url}, but it comes from elsewhere")
+            words = f"needs {name} from {requirement.url}, but it comes from elsewhere"
+            yield Fact(
+                package, versions, words=words, asked=f"`{_text(requirement)}`{place}" if package == ROOT else ""
+            )
             return
         candidates = self.supply.candidates(name)
         specifier = requirement.specifier
@@ -152,10 +155,11 @@ class Facts:
             place += " (an override)"
         words = words_of(specifier) + place
         asked = f"`{_text(requirement)}`{place}" if package == ROOT or name in self._overrides else ""
+        where = place.strip(" ()") if package == ROOT else ""
         for extra in ("", *sorted(canonicalize_name(each) for each in requirement.extras)):
             needed = f"{name}[{extra}]" if extra else name
             self.specifiers[needed, words] = specifier
-            yield Fact(package, versions, needed, allowed, words, asked)
+            yield Fact(package, versions, needed, allowed, words, asked, where)
 
     # Wary candidates -----------------------------------------------------------------------------
 
@@ -174,12 +178,33 @@ class Facts:
 
     def grant_more(self) -> bool:
         """Let everybody have the wary candidates that somebody asked for; False where everybody has them already."""
+        self.foresee()
         before = dict(self.granted)
         for name, mask in self.asked.items():
             new = mask & ~self.revoked.get(name, 0)
             if new:
                 self.granted[name] = self.granted.get(name, 0) | new
         return self.granted != before
+
+    def foresee(self) -> None:
+        """Note what those packages ask for of which only one version is wanted, which a search may not have reached.
+
+        That a pin of the project's needs a pre-release counts, even where the search failed before it came to the pin.
+        """
+        stack = [requirement for label in self.request.roots for requirement in self.root_requirements(label)]
+        seen: set[tuple[str, str]] = set()
+        while stack:
+            requirement = stack.pop()
+            name = canonicalize_name(requirement.name)
+            candidates = self.supply.candidates(name)
+            self.asked[name] = self.asked.get(name, 0) | candidates.asked_for(requirement.specifier)
+            allowed = candidates.allowed(requirement.specifier, self.granted_to_all(candidates))
+            if allowed.bit_count() != 1 or not self.supply.is_cheap(candidates, newest(allowed)):
+                continue
+            for extra in {"", *requirement.extras} - {extra for known, extra in seen if known == name}:
+                seen.add((name, extra))
+                with contextlib.suppress(UnusableVersion):
+                    stack += self.overridden(self.supply.requirements(name, newest(allowed), extra))
 
     def revoke_unasked(self, selection: Mapping[str, int], wanted: Iterable[Requirement]) -> bool:
         """Take back grants that were used although nobody who was chosen asks for them; False if there are none."""

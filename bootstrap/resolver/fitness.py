@@ -24,6 +24,7 @@ Ending = tuple[str, str, str]
 """The three tag sets of a wheel's file name, as written: Python, ABI, platform."""
 
 WHEEL_PARTS = 5  # name, version and three tag sets; a build tag makes six
+MINORS = 30  # Pythons to suggest: 3.0 to 3.29
 SDIST_SUFFIXES = (".tar.gz", ".zip")
 
 # Wheels that run somewhere on a platform, though not on every machine of that name.
@@ -34,6 +35,10 @@ FAMILIES: Mapping[str, re.Pattern[str]] = {
     "macos_x86_64": re.compile(r"macosx_\w+_(?:x86_64|universal2|intel)"),
     "windows_x86_64": re.compile(r"win_amd64"),
 }
+
+
+_SYSTEM = re.compile(r"-(manylinux|musllinux|macosx)_(\d+)_(\d+)_")
+_SYSTEM_NAMES = {"manylinux": "glibc", "musllinux": "musl", "macosx": "macOS"}
 
 
 def ending_of(filename: str) -> Ending | None:
@@ -86,12 +91,28 @@ class Fitness:
     def is_kin(self, ending: Ending) -> bool:
         """Does a wheel with these tags run on this Python, on some machine of this platform?"""
         if ending not in self._kin:
-            family = FAMILIES.get(self.target.platform)
             self._kin[ending] = self.rank(ending) is not None or any(
-                self.speaks(python, abi) and family is not None and family.fullmatch(platform) is not None
+                self.speaks(python, abi) and self.is_of_platform(platform)
                 for python, abi, platform in _combinations(ending)
             )
         return self._kin[ending]
+
+    def is_of_platform(self, platform: str) -> bool:
+        """Does a platform tag name the target's platform, though perhaps another system version?"""
+        family = FAMILIES.get(self.target.platform)
+        return family is not None and family.fullmatch(platform) is not None
+
+    def may_be_of_platform(self, platform: str) -> bool:
+        """The same, or a tag for every platform."""
+        return platform == "any" or self.is_of_platform(platform)
+
+    def system(self) -> str:
+        """The system version that decides among wheels of one platform: "glibc 2.36", "macOS 14.0"; else the platform.
+
+        Tags come best first, so the first that names a version names the newest that is accepted.
+        """
+        found = next(filter(None, map(_SYSTEM.search, self.target.tags)), None)
+        return f"{_SYSTEM_NAMES[found[1]]} {found[2]}.{found[3]}" if found else self.target.platform
 
     def speaks(self, python: str, abi: str) -> bool:
         """Does the target's Python accept this pair of tags, on whatever platform?"""
@@ -109,6 +130,18 @@ class Fitness:
             else:
                 self._python[requires] = specifiers.contains(Version(self.target.python), prereleases=True)
         return self._python[requires]
+
+    def python_for(self, requires: str | None) -> str:
+        """What to do about a `Requires-Python` that is not met: "use Python 3.12", the nearest that meets it."""
+        here = int(self.target.python_minor.partition(".")[2])
+        try:
+            specifiers = SpecifierSet(requires or "")
+        except InvalidSpecifier:
+            return ""
+        for minor in sorted(range(MINORS), key=lambda each: (abs(each - here), each)):
+            if any(specifiers.contains(f"3.{minor}.{patch}") for patch in (0, 99)):
+                return f"use Python 3.{minor}"
+        return ""
 
     def best_first(self, files: Sequence[File]) -> tuple[File, ...]:
         """Files in the order in which the target would take them: wheels by tag, newer builds first, sources last."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bootstrap.resolver.facts import Facts, split_package
+from bootstrap.resolver.clauses import split_package
+from bootstrap.resolver.facts import Facts
 from bootstrap.resolver.resolution import Pin
 
 __all__ = ["all_requirements", "edges_of", "pins_of"]

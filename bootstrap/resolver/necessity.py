@@ -2,6 +2,7 @@
 
     leaves of the derivation  ->  facts              what the contradiction rests on
     merge                     ->  fewer facts        "xformers 0.0.23 to 0.0.28 need torch 2.1.1 to 2.5.1"
+    loosen                    ->  simpler facts      "boto3 1.17 or newer needs botocore 1.20.0 or newer", holes apart
     drop                      ->  necessary facts    without any one of them it would not be a contradiction
 
 Merging weakens: of two facts about neighbouring versions it keeps only what both say. So after every move the
@@ -15,10 +16,11 @@ from dataclasses import dataclass, replace
 
 from bootstrap.resolver.clauses import ROOT, Clause, Domain, Fact, Unsatisfiable
 from bootstrap.resolver.solver import solve
-from bootstrap.resolver.versions import bit
+from bootstrap.resolver.versions import bit, newest, span
 
-__all__ = ["necessary_facts", "packages_of", "refutation"]
+__all__ = ["minimal_facts", "necessary_facts", "packages_of", "refutation"]
 
+SHOWN_WORDS = 3
 REFUTATION_BUDGET = 600  # how often the solver is asked again; each costs about a tenth of a millisecond per fact
 
 
@@ -26,7 +28,15 @@ def necessary_facts(clause: Clause, domains: Mapping[str, Domain]) -> tuple[Fact
     """The facts that the derivation rests on: merged over versions where that keeps it, and none to spare."""
     budget = _Budget(domains)
     facts = _joined_by_wording(leaf.fact for leaf in _leaves(clause) if leaf.fact is not None)
-    facts = _merged(facts, budget)
+    return _spared(_loosened(_merged(facts, budget), budget), budget)
+
+
+def minimal_facts(facts: Sequence[Fact], domains: Mapping[str, Domain]) -> tuple[Fact, ...]:
+    """Of facts that contradict each other, some that do so with none to spare; the project's own go last."""
+    return _spared(tuple(facts), _Budget(domains))
+
+
+def _spared(facts: tuple[Fact, ...], budget: _Budget) -> tuple[Fact, ...]:
     for fact in sorted(facts, key=lambda each: each.package == ROOT):
         fewer = tuple(each for each in facts if each is not fact)
         if budget.contradictory(fewer):
@@ -105,7 +115,7 @@ def _merged(facts: tuple[Fact, ...], budget: _Budget) -> tuple[Fact, ...]:
     """Facts of one package about another, as few as the contradiction allows."""
     groups: dict[tuple[str, str | None], list[Fact]] = {}
     for fact in facts:
-        if fact.package != ROOT and fact.needs is not None and fact.allowed:
+        if fact.package != ROOT and fact.needs is not None and not fact.asked:
             groups.setdefault((fact.package, fact.needs), []).append(fact)
     for group in groups.values():
         whole = _union(group)
@@ -114,6 +124,27 @@ def _merged(facts: tuple[Fact, ...], budget: _Budget) -> tuple[Fact, ...]:
         else:
             facts = _merged_stepwise(facts, sorted(group, key=lambda each: each.versions), budget)
     return facts
+
+
+def _loosened(facts: tuple[Fact, ...], budget: _Budget) -> tuple[Fact, ...]:
+    """Sums of facts that are full of holes, without those that do not matter: they are easier to say."""
+    for fact in facts:
+        if not fact.parts or not fact.allowed or fact.needs is None:
+            continue
+        for wider in _hulls(fact.allowed, budget.domains[fact.needs].count):
+            loose = replace(fact, allowed=wider)
+            if wider != fact.allowed and budget.contradictory(others := _without(facts, (fact,), loose)):
+                facts = others
+                break
+    return facts
+
+
+def _hulls(mask: int, count: int) -> Iterator[int]:
+    """The simplest sets of versions around some, simplest first: these or newer, these or older, all between."""
+    low, high = (mask & -mask).bit_length() - 2, newest(mask) + 1
+    yield span(low, count)
+    yield span(0, high)
+    yield span(low, high)
 
 
 def _merged_stepwise(facts: tuple[Fact, ...], group: Sequence[Fact], budget: _Budget) -> tuple[Fact, ...]:
@@ -129,9 +160,21 @@ def _merged_stepwise(facts: tuple[Fact, ...], group: Sequence[Fact], budget: _Bu
 
 def _union(group: Sequence[Fact]) -> Fact:
     versions = allowed = 0
+    group = sorted(group, key=lambda each: each.versions)
     for fact in group:
         versions, allowed = versions | fact.versions, allowed | fact.allowed
-    return Fact(group[0].package, versions, group[0].needs, allowed)
+    parts = tuple(part for fact in group for part in fact.parts or (fact,))
+    return Fact(group[0].package, versions, group[0].needs, allowed, _joined_words(parts, allowed), parts=parts)
+
+
+def _joined_words(parts: Sequence[Fact], allowed: int) -> str:
+    """What is needed where nothing of it exists, so that it cannot be described by versions."""
+    words = list(dict.fromkeys(part.words for part in parts))
+    if allowed or len(words) == 1:
+        return "" if allowed else words[0]
+    if len(words) > SHOWN_WORDS:
+        return f"{', '.join(words[:SHOWN_WORDS])} or others"
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _without(facts: Sequence[Fact], dropped: Sequence[Fact], added: Fact) -> tuple[Fact, ...]:

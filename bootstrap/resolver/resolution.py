@@ -67,8 +67,12 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """One graph of pinned packages for one offer, one Python, one platform; pins are sorted by name."""
+    """One graph of pinned packages for one offer, one Python, one platform; pins are sorted by name.
+
+    `also` are the members of other conflict sets that are taken in it: "extra:NAME", "group:NAME", sorted.
+    """
 
     offer: str
     target: Target
     pins: tuple[Pin, ...]
+    also: tuple[str, ...] = ()

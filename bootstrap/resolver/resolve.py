@@ -8,12 +8,13 @@ from bootstrap.errors import NoSolutionError
 from bootstrap.index.files import File
 from bootstrap.index.metadata import Metadata
 from bootstrap.resolver.catalogue import Catalogue
-from bootstrap.resolver.clauses import ROOT, Clause, Domain, Unsatisfiable
-from bootstrap.resolver.facts import Facts, SourceChanged, split_package
+from bootstrap.resolver.clauses import ROOT, Clause, Domain, Unsatisfiable, split_package
+from bootstrap.resolver.facts import Facts, SourceChanged
 from bootstrap.resolver.graph import all_requirements, pins_of
+from bootstrap.resolver.memory import Memory
 from bootstrap.resolver.necessity import packages_of
 from bootstrap.resolver.proof import Shelf, tell
-from bootstrap.resolver.remarks import remark_on
+from bootstrap.resolver.remarks import Remarks
 from bootstrap.resolver.request import Event, Report, Request
 from bootstrap.resolver.resolution import Direct, Resolution
 from bootstrap.resolver.solver import solve
@@ -35,14 +36,15 @@ def resolve(
     metadata_of_sdist: Callable[[File | Direct], Metadata],
     report: Report | None = None,
     workers: int = 16,
+    memory: Memory | None = None,
 ) -> Resolution:
     """One graph of pinned packages for a request, every package as new as the rest allows.
 
     `metadata_of_sdist` reads a source distribution or a direct package, building its metadata where it must; only this
     thread calls it. Raises `NoSolutionError` with the proof, `BadDistributionError` for metadata that speaks of another
-    package than its file, and whatever `catalogue` raises.
+    package than its file, and whatever `catalogue` raises. With a `memory` it knows what others asked of `catalogue`.
     """
-    supply = Supply(request, catalogue, metadata_of_sdist, workers)
+    supply = Supply(request, catalogue, metadata_of_sdist, workers, memory or Memory())
     try:
         facts = Facts(request, supply, report or _silent)
         selection = _settled(facts)
@@ -97,7 +99,9 @@ def _proof(clause: Clause, facts: Facts) -> tuple[str, ...]:
     shelves = {ROOT: Shelf(Domain(1))}
     for package in packages_of(clause) - {ROOT}:
         name, extra = split_package(package)
-        versions = facts.supply.candidates(name).versions
-        shelves[name] = Shelf(Domain(len(versions)), versions)
-        shelves[package] = Shelf(Domain(len(versions), twin_of=name if extra else None), versions)
-    return tell(clause, shelves, lambda fact: remark_on(fact, facts))
+        candidates = facts.supply.candidates(name)
+        versions, count = candidates.versions, len(candidates.versions)
+        aside = (candidates.prereleases | candidates.yanked) & ~facts.granted_to_all(candidates)
+        shelves[name] = Shelf(Domain(count), versions, aside)
+        shelves[package] = Shelf(Domain(count, twin_of=name if extra else None), versions, aside)
+    return tell(clause, shelves, Remarks(facts))

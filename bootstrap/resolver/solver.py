@@ -29,6 +29,8 @@ from bootstrap.resolver.versions import ABSENT, bit, everything, newest
 
 __all__ = ["solve"]
 
+PATIENCE = 5  # versions of a package that may be refused in a row before it decides first
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
@@ -62,6 +64,8 @@ class _Solver:
     asked: set[tuple[str, int]] = field(default_factory=set)
     decided: dict[str, int] = field(default_factory=dict)
     heat: dict[str, int] = field(default_factory=dict)
+    refusals: dict[str, int] = field(default_factory=dict)
+    patience: dict[str, int] = field(default_factory=dict)
     order: dict[str, int] = field(default_factory=dict)
     level: int = 0
 
@@ -282,10 +286,26 @@ class _Solver:
         self.state[package] = pick
         objection = any(self.open_term(clause) == _CONFLICT for clause in self.possible(package))
         self.state[package] = held
-        if not objection:
-            self.level += 1
-            self.record(package, pick, None)
-            self.decided[package] = index
+        if objection:
+            self.refuse(package)
+            return
+        self.level += 1
+        self.record(package, pick, None)
+        self.decided[package] = index
+
+    def refuse(self, package: str) -> None:
+        """A package of which one version after the other does not fit to what was decided: let it decide first.
+
+        A release of boto3 pins one botocore, and none of a hundred older releases of aiobotocore gets along with that
+        one; the boto3 before does. To begin again costs little, as every clause is kept, and it happens to a package
+        less and less often, so that the search still ends.
+        """
+        self.refusals[package] = self.refusals.get(package, 0) + 1
+        if self.refusals[package] < self.patience.setdefault(package, PATIENCE):
+            return
+        self.heat[package] = self.heat.get(package, 0) + self.refusals.pop(package)
+        self.patience[package] *= 2
+        self.backjump(0)
 
 
 _CONFLICT = "\0"

@@ -26,9 +26,11 @@ from packaging.version import InvalidVersion, Version
 from bootstrap.errors import BadDistributionError
 from bootstrap.index.files import File
 from bootstrap.index.metadata import Metadata
-from bootstrap.resolver.candidates import Candidates, candidates_of, direct_candidates
+from bootstrap.project.model import Index
+from bootstrap.resolver.candidates import Candidates, direct_candidates
 from bootstrap.resolver.catalogue import Catalogue
 from bootstrap.resolver.fitness import Fitness
+from bootstrap.resolver.memory import Memory, View
 from bootstrap.resolver.request import Request
 from bootstrap.resolver.requirements import RequirementReader, UnreadableRequirement
 from bootstrap.resolver.resolution import Direct
@@ -61,9 +63,11 @@ class Supply:
     catalogue: Catalogue
     metadata_of_sdist: Callable[[File | Direct], Metadata]
     workers: int = 16
+    memory: Memory = field(default_factory=Memory)
     directs: dict[str, Direct] = field(init=False)
     fitness: Fitness = field(init=False)
     reader: RequirementReader = field(init=False)
+    _known: View = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
     _jobs: dict[Hashable, Future[Any]] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
@@ -74,12 +78,13 @@ class Supply:
 
     def __post_init__(self) -> None:
         self.directs = {canonicalize_name(name): direct for name, direct in self.request.direct.items()}
-        self.fitness = Fitness(self.request.target)
-        self.reader = RequirementReader(self.request.target.markers)
+        self._known = self.memory.view(self.request.target, self.request.policy)
+        self.fitness, self.reader = self._known.fitness, self._known.reader
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="resolve")
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._known.keep(self._jobs)
 
     # Answers -----------------------------------------------------------------------------------
 
@@ -87,7 +92,7 @@ class Supply:
         """What of a package may be chosen; asks the index, or the package itself if it is a direct one."""
         direct = self.directs.get(name)
         if direct is None:
-            found: Candidates = self._job(("page", name), self._read_page, name).result()
+            found: Candidates = self._page(name).result()
             return found
         metadata: Metadata = self._own(("direct", name, direct.url), lambda: self.metadata_of_sdist(direct)).result()
         if canonicalize_name(metadata.name) != name:
@@ -113,6 +118,10 @@ class Supply:
                     break
                 mask |= bit(neighbour)
         return mask
+
+    def is_cheap(self, candidates: Candidates, index: int) -> bool:
+        """Can a candidate's metadata be read without building anything?"""
+        return candidates.direct is None and candidates.files(index)[0].is_wheel
 
     def provides(self, name: str, index: int, extra: str) -> bool:
         metadata = self._metadata(self.candidates(name), index)
@@ -170,7 +179,9 @@ class Supply:
             return
         self._expected.add(key)
         extras = ("", *sorted(canonicalize_name(extra) for extra in requirement.extras))
-        job = self._job(("page", name), self._read_page, name)
+        if self._known.knows(self._page_key(name)):
+            return  # somebody has followed it before, so what it leads to is mostly known as well
+        job = self._page(name)
         job.add_done_callback(lambda done: self._quietly(done, self._follow_page, requirement.specifier, extras))
 
     def _follow_page(self, candidates: Candidates, specifiers: SpecifierSet, extras: Sequence[str]) -> None:
@@ -210,12 +221,19 @@ class Supply:
 
     # Jobs --------------------------------------------------------------------------------------
 
-    def _read_page(self, name: str) -> Candidates:
+    def _page_key(self, name: str) -> tuple[str, str, Index | str | None, str | None]:
+        """Whose candidates these are: requests may ask others for a package of the same name."""
         request = self.request
         index = request.index_for(name)
-        variant = request.variant if index is not None or request.in_family(name) else None
+        return "page", name, index, request.variant if index is not None or request.in_family(name) else None
+
+    def _page(self, name: str) -> Future[Any]:
+        key = self._page_key(name)
+        return self._job(key, self._read_page, *key[1:])
+
+    def _read_page(self, name: str, index: Index | str | None, variant: str | None) -> Candidates:
         listing = self.catalogue.listing(name, index=index, variant=variant)
-        return candidates_of(listing, self.fitness, self.request.policy)
+        return self._known.candidates(listing)
 
     def _read_metadata(self, candidates: Candidates, index: int) -> Metadata:
         return self.catalogue.metadata(candidates.files(index)[0])
@@ -223,7 +241,7 @@ class Supply:
     def _job(self, key: Hashable, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
         with self._lock:
             if key not in self._jobs:
-                self._jobs[key] = self._pool.submit(work, *arguments)
+                self._jobs[key] = self._known.known(key) or self._pool.submit(work, *arguments)
             return self._jobs[key]
 
     def _own(self, key: Hashable, work: Callable[[], Any]) -> Future[Any]:

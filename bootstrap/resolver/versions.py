@@ -92,7 +92,7 @@ def _first(versions: Sequence[Version], holds: Callable[[Version], bool], low: i
     return low
 
 
-def describe(mask: int, versions: Sequence[Version]) -> str:
+def describe(mask: int, versions: Sequence[Version], joint: str = "or") -> str:
     """A version set as people say it: "2.5.1 to 2.8.0", "2.6 or newer", "any version"; neighbours are folded."""
     count = len(versions)
     inside = mask & span(0, count)
@@ -102,7 +102,7 @@ def describe(mask: int, versions: Sequence[Version]) -> str:
     if not outside:
         return "any version"
     taken, missing = list(_runs(inside, count)), list(_runs(outside, count))
-    if len(missing) < len(taken):
+    if len(missing) < len(taken) and 2 * outside.bit_count() <= inside.bit_count():
         return f"any version but {_listed(missing, versions, 'and')}"
     if len(taken) == 1:
         low, high = taken[0]
@@ -110,7 +110,7 @@ def describe(mask: int, versions: Sequence[Version]) -> str:
             return f"{versions[low]} or newer"
         if low == 0 and high > 1:
             return f"{versions[high - 1]} or older"
-    return _listed(taken, versions, "or")
+    return _listed(taken, versions, joint)
 
 
 def _runs(mask: int, count: int) -> Iterator[tuple[int, int]]:
@@ -128,12 +128,12 @@ def _runs(mask: int, count: int) -> Iterator[tuple[int, int]]:
 def _listed(runs: Sequence[tuple[int, int]], versions: Sequence[Version], joint: str) -> str:
     if len(runs) > SHOWN_RUNS:
         return f"{versions[runs[0][0]]} to {versions[runs[-1][1] - 1]} (not all of them)"
-    texts = [_run_text(low, high, versions) for low, high in runs]
+    texts = [text for low, high in runs for text in _run_texts(versions[low:high])]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {joint} {texts[-1]}"
 
 
-def _run_text(low: int, high: int, versions: Sequence[Version]) -> str:
-    return str(versions[low]) if high - low == 1 else f"{versions[low]} to {versions[high - 1]}"
+def _run_texts(run: Sequence[Version]) -> list[str]:
+    return [str(version) for version in run] if len(run) <= 2 else [f"{run[0]} to {run[-1]}"]  # noqa: PLR2004 - a pair
 
 
 _WORDS = {
@@ -144,16 +144,29 @@ _WORDS = {
     "==": "{}",
     "===": "exactly {}",
     "!=": "not {}",
-    "~=": "{} or newer of its series",
 }
 # The order in which the parts of one requirement are said.
-_ORDER = ("===", "==", "~=", ">=", ">", "<", "<=", "!=")
+_ORDER = ("===", "==", ">=", ">", "<", "<=", "!=")
+
+
+def _reading_order(bound: tuple[str, str]) -> tuple[int, str]:
+    return _ORDER.index(bound[0]), bound[1]
+
+
+def _bounds(operator: str, text: str) -> list[tuple[str, str]]:
+    """A compatible release is two bounds: `~=2.2` says 2.2 or newer and older than 3."""
+    if operator != "~=":
+        return [(operator, text)]
+    version = Version(text)
+    series = [*version.release[:-2], version.release[-2] + 1]
+    epoch = f"{version.epoch}!" if version.epoch else ""
+    return [(">=", text), ("<", epoch + ".".join(map(str, series)))]
 
 
 def words_of(specifiers: SpecifierSet) -> str:
     """A specifier set in words: `>=2.6,<3` is "2.6 or newer and older than 3"; nothing asked is "any version"."""
-    parts = sorted(specifiers, key=lambda each: (_ORDER.index(each.operator), each.version))
-    said = [_WORDS[each.operator].format(each.version.replace(".*", ".x")) for each in parts]
+    bounds = [bound for each in specifiers for bound in _bounds(each.operator, each.version)]
+    said = [_WORDS[operator].format(text.replace(".*", ".x")) for operator, text in sorted(bounds, key=_reading_order)]
     if not said:
         return "any version"
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"

@@ -54,10 +54,10 @@ class Graph:
         return None
 
 
-def random_graph(dice: random.Random) -> Graph:
-    """Two to five packages with one to four versions, some with an extra, some versions unusable, cycles welcome."""
-    names = [f"p{number}" for number in range(dice.randint(2, 5))]
-    counts = {name: dice.randint(1, 4) for name in names}
+def random_graph(dice: random.Random, packages: int = 5, versions: int = 4) -> Graph:
+    """Two or more packages with one or more versions, some with an extra, some versions unusable, cycles welcome."""
+    names = [f"p{number}" for number in range(dice.randint(2, packages))]
+    counts = {name: dice.randint(1, versions) for name in names}
     twins = {f"{name}[x]": name for name in names[:2] if dice.random() < 0.5}
     counts.update({twin: counts[name] for twin, name in twins.items()})
 

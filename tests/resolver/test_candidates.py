@@ -128,6 +128,14 @@ def test_locks_the_source_where_no_wheel_fits() -> None:
     assert [file.filename for file in candidates.files_to_lock(0)] == ["torch-1.0.tar.gz"]
 
 
+def test_locks_the_wheel_of_newer_systems_beside_the_source() -> None:
+    candidates = judged({"1.0": Release(files=("cp311-cp311-manylinux_2_39_x86_64", "cp311-cp311-win_amd64", "sdist"))})
+    assert [file.filename for file in candidates.files_to_lock(0)] == [
+        "torch-1.0.tar.gz",
+        "torch-1.0-cp311-cp311-manylinux_2_39_x86_64.whl",
+    ]
+
+
 def test_one_file_that_is_not_yanked_makes_the_version_good() -> None:
     listing = World({INDEX: {"torch": {"1.0": Release(files=(MANYLINUX, ANY))}}}).listing("torch")
     (first, second) = listing.versions[Version("1.0")]
@@ -223,3 +231,48 @@ def test_a_bound_on_python_that_cannot_be_read_forbids_nothing() -> None:
 )
 def test_tags_are_read_from_the_end_of_the_name(filename: str, ending: tuple[str, str, str] | None) -> None:
     assert ending_of(filename) == ending
+
+
+@pytest.mark.parametrize(
+    ("tags", "system"),
+    [
+        (("cp311-cp311-manylinux_2_36_x86_64", "cp311-cp311-manylinux_2_17_x86_64"), "glibc 2.36"),
+        (("cp311-cp311-musllinux_1_2_x86_64",), "musl 1.2"),
+        (("cp311-cp311-macosx_14_0_arm64",), "macOS 14.0"),
+        (("cp311-cp311-win_amd64",), "linux_x86_64"),
+    ],
+)
+def test_names_the_system_that_decides_among_wheels(tags: tuple[str, ...], system: str) -> None:
+    assert Fitness(replace(LINUX, tags=tags)).system() == system
+
+
+@pytest.mark.parametrize(
+    ("requires", "way"),
+    [
+        (">=3.12", "use Python 3.12"),
+        ("<3.11", "use Python 3.10"),
+        (">=3.8,!=3.10.*,!=3.11.*,!=3.12.*", "use Python 3.9"),
+        ("==3.13.99", "use Python 3.13"),
+        ("<3", ""),
+        (">=3.x", ""),
+        (None, "use Python 3.11"),
+    ],
+)
+def test_suggests_the_nearest_python(requires: str | None, way: str) -> None:
+    assert Fitness(LINUX).python_for(requires) == way
+
+
+@pytest.mark.parametrize(
+    ("release", "remedy"),
+    [
+        (Release(page_python=">=3.12"), "use Python 3.12"),
+        (Release(files=("cp312-cp312-manylinux_2_28_x86_64",)), "use Python 3.12"),
+        (Release(files=("cp39-cp39-win_amd64",)), "restrict that to other platforms with a marker"),
+        (Release(files=("cp311-cp311-win_amd64",)), "restrict that to other platforms with a marker"),
+        (Release(files=("cp311-cp311-manylinux_2_39_x86_64",)), ""),
+        (Release(files=("py2-none-any",)), ""),
+        (Release(files=()), ""),
+    ],
+)
+def test_a_version_that_is_left_out_says_what_would_let_it_in(release: Release, remedy: str) -> None:
+    assert judged({"1.0": release}).remedy(Version("1.0")) == remedy

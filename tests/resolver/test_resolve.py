@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import itertools
-import random
 from collections.abc import Mapping
 
 import pytest
-from packaging.requirements import Requirement
 from packaging.version import Version
 
 from bootstrap.errors import BadDistributionError, NoSolutionError
@@ -282,92 +279,3 @@ def test_pages_and_metadata_are_asked_for_once() -> None:
 def test_what_the_catalogue_raises_is_passed_on() -> None:
     with pytest.raises(KeyError, match="nowhere"):
         resolve(request_for("a", index_for=lambda _: "nowhere"), World({}), metadata_of_sdist=no_source)
-
-
-# Random worlds ------------------------------------------------------------------------------------
-
-VERSIONS = ("1.0", "1.1", "2.0rc1", "2.0")
-SPECIFIERS = ("", "", ">=1.1", "<2", "==1.0", "!=1.1", ">=2.0rc1", "==2.0rc1", ">1.1,<2.0")
-
-
-def random_world(dice: random.Random) -> tuple[dict[str, dict[str, Release]], list[str]]:
-    names = [f"p{number}" for number in range(dice.randint(2, 4))]
-
-    def requirement() -> str:
-        extra = dice.choice(("", "", "", "[x]"))
-        marker = dice.choice(("", "", '; extra == "x"', '; sys_platform == "win32"'))
-        return f"{dice.choice(names)}{extra}{dice.choice(SPECIFIERS)}{marker}"
-
-    packages = {
-        name: {
-            version: Release([requirement() for _ in range(dice.choice((0, 0, 1, 2)))], extras=("x",))
-            for version in dice.sample(VERSIONS, dice.randint(1, 3))
-        }
-        for name in names
-    }
-    return packages, [requirement().partition(";")[0] for _ in range(dice.randint(1, 2))]
-
-
-def wanted_in(packages: Packages, roots: list[str], versions: Mapping[str, str]) -> list[Requirement] | None:
-    """Every requirement that is active when these versions are chosen; None where one of them leads nowhere."""
-    found: list[Requirement] = []
-    seen: set[tuple[str, str]] = set()
-    stack = [Requirement(root) for root in roots]
-    while stack:
-        requirement = stack.pop()
-        found.append(requirement)
-        for extra in ("", *requirement.extras):
-            if (requirement.name, extra) in seen:
-                continue
-            seen.add((requirement.name, extra))
-            if requirement.name not in versions:
-                return None
-            release = packages[requirement.name][versions[requirement.name]]
-            assert isinstance(release, Release)
-            needed = [Requirement(text) for text in release.requires]
-            stack += [each for each in needed if each.marker is None or holds(str(each.marker), extra)]
-    return found
-
-
-def holds(marker: str, extra: str) -> bool:
-    return "extra" in marker and extra == "x"
-
-
-def is_solution(packages: Packages, roots: list[str], versions: Mapping[str, str], *, finals_only: bool) -> bool:
-    wanted = wanted_in(packages, roots, versions)
-    if wanted is None or {requirement.name for requirement in wanted} != set(versions):
-        return False
-    if not all(each.specifier.contains(versions[each.name], prereleases=True) for each in wanted):
-        return False
-    if finals_only:
-        return not any(Version(version).is_prerelease for version in versions.values())
-    return all(
-        any(asks_for_pre_releases(packages, each) for each in wanted if each.name == name)
-        for name, version in versions.items()
-        if Version(version).is_prerelease
-    )
-
-
-def asks_for_pre_releases(packages: Packages, requirement: Requirement) -> bool:
-    finals = [version for version in packages[requirement.name] if not Version(version).is_prerelease]
-    return bool(requirement.specifier.prereleases) or not any(requirement.specifier.contains(each) for each in finals)
-
-
-@pytest.mark.parametrize("part", range(4))
-def test_agrees_with_trying_everything_on_random_worlds(part: int) -> None:
-    dice = random.Random(100 + part)
-    outcomes = set()
-    for _ in range(75):
-        packages, roots = random_world(dice)
-        try:
-            found = solve_world(packages, *roots)
-        except NoSolutionError:
-            picks = itertools.product(*((None, *versions) for versions in packages.values()))
-            for pick in picks:
-                versions = {name: version for name, version in zip(packages, pick, strict=True) if version is not None}
-                assert not is_solution(packages, roots, versions, finals_only=True), (packages, roots, versions)
-            outcomes.add("impossible")
-        else:
-            assert is_solution(packages, roots, found, finals_only=False), (packages, roots, found)
-            outcomes.add("pre" if any("rc" in version for version in found.values()) else "final")
-    assert outcomes == {"impossible", "pre", "final"}

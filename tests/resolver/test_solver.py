@@ -58,6 +58,28 @@ def test_agrees_with_trying_everything_on_random_worlds(part: int) -> None:
     assert outcomes == {True, False}
 
 
+def test_agrees_with_trying_everything_where_many_versions_are_refused() -> None:
+    outcomes, dice = [], random.Random(7)
+    for _ in range(150):
+        graph = random_graph(dice, packages=3, versions=14)
+        found = solution_or_none(graph)
+        outcomes.append(found is None)
+        assert graph.by_trying_everything() is None if found is None else graph.is_valid(found), graph
+    assert 10 < sum(outcomes) < 140
+
+
+def test_a_package_that_is_refused_again_and_again_decides_first() -> None:
+    count = 60
+    facts: Facts = {
+        "boto3": [[needs("boto3", index, "botocore", index)] for index in range(count)],
+        "aiobotocore": [[needs("aiobotocore", index, "botocore", max(index - 1, 0))] for index in range(count)],
+        "botocore": [[] for _ in range(count)],
+    }
+    graph = Graph(facts, [wants("boto3", *range(count)), wants("aiobotocore", *range(count))])
+    assert graph.solve() == {"boto3": count - 2, "aiobotocore": count - 1, "botocore": count - 2}
+    assert len([need for need in graph.questions if need.index is not None]) < 12
+
+
 def test_takes_the_newest_version_where_nothing_objects() -> None:
     graph = Graph({"a": [[], [], [needs("a", 2, "b", 0, 1)]], "b": [[], []]}, [wants("a", 0, 1, 2)])
     assert graph.solve() == {"a": 2, "b": 1}

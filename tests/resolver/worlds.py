@@ -128,7 +128,8 @@ def request_for(*roots: str, **more: object) -> Request:
     extras = more.pop("extras", {})
     assert isinstance(extras, Mapping)
     labels.update({f"extra:{name}": requirements(*texts) for name, texts in extras.items()})
-    return Request(target=LINUX, roots=labels, **more)  # type: ignore[arg-type]
+    target = more.pop("target", LINUX)
+    return Request(target=target, roots=labels, **more)  # type: ignore[arg-type]
 
 
 def versions_of(resolution: Resolution) -> Mapping[str, str]:
