@@ -5,22 +5,45 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bootstrap.commands.asked import is_lock
+from bootstrap.commands.combinations import Key
 from bootstrap.commands.session import Session
+from bootstrap.errors import InputError
 from bootstrap.lock.model import Lock
-from bootstrap.lock.pylock_read import read
+from bootstrap.lock.pylock_read import load, read
 from bootstrap.lock.pylock_write import save, write
 from bootstrap.resolver.resolution import Resolution
 from bootstrap.wheels.disk import writing
+from profiles import Offer
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["lock_text", "present_lock", "resolution_key", "save_lock", "text_of"]
+if TYPE_CHECKING:
+    from packaging.pylock import Pylock
+
+__all__ = [
+    "any_lock",
+    "joined_offers",
+    "lock_text",
+    "present_lock",
+    "resolution_key",
+    "save_lock",
+    "text_of",
+]
+
+
+def any_lock(session: Session) -> Lock | Pylock | None:
+    """The lock that is there, whoever wrote it. Raises InputError for one that cannot be read."""
+    if session.lock_path.is_file() or any(map(is_lock, session.asked.requirements)):
+        return load(session.lock_path)
+    return None
 
 
 def present_lock(session: Session) -> Lock | None:
@@ -36,16 +59,24 @@ def lock_text(session: Session, lock: Lock) -> str:
 def save_lock(session: Session, lock: Lock, text: str) -> None:
     """Write the lock where the project keeps it, together with what another sync has put there meanwhile."""
     with _held(session):
-        there = present_lock(session)
+        there = _readable(session)
         if there is not None and there.inputs == lock.inputs:
             made = {resolution_key(each) for each in lock.resolutions}
             others = tuple(each for each in there.resolutions if resolution_key(each) not in made)
             if others:
-                offers = (*lock.offers, *(each for each in there.offers if each not in lock.offers))
+                offers = joined_offers(lock.offers, there.offers)
                 resolutions = tuple(sorted((*lock.resolutions, *others), key=resolution_key))
                 text = lock_text(session, replace(lock, offers=offers, resolutions=resolutions))
         if text != text_of(session.lock_path):
             save(session.lock_path, text)
+
+
+def _readable(session: Session) -> Lock | None:
+    """What is there now, if it is a lock of ours: whoever writes has been told before of one that is none."""
+    try:
+        return present_lock(session)
+    except InputError:
+        return None
 
 
 @contextmanager
@@ -71,6 +102,12 @@ def text_of(path: Path) -> str | None:
         return None
 
 
-def resolution_key(resolution: Resolution) -> tuple[str, str, str]:
-    """What tells resolutions of one lock apart: offer, Python, platform."""
-    return (resolution.offer, resolution.target.python_minor, resolution.target.platform)
+def resolution_key(resolution: Resolution) -> Key:
+    """What tells resolutions of one lock apart: offer, conflict members, Python, platform."""
+    return (resolution.offer, resolution.also, resolution.target.python_minor, resolution.target.platform)
+
+
+def joined_offers(first: Iterable[Offer], second: Iterable[Offer]) -> tuple[Offer, ...]:
+    """The offers of both, each name once."""
+    known = {each.name: each for each in (*second, *first)}
+    return tuple(known[name] for name in dict.fromkeys(each.name for each in (*first, *second)))

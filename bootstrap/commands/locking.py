@@ -2,146 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from packaging.version import Version
+from packaging.utils import canonicalize_name
 
+from bootstrap.commands.asked import is_lock
 from bootstrap.commands.choosing import Selection, newest_that_runs
-from bootstrap.commands.lock_file import present_lock, resolution_key
-from bootstrap.commands.resolving import resolution_of
+from bootstrap.commands.keeping import digest_of, found_in, merged, preferences, speaking_of
+from bootstrap.commands.lock_file import any_lock
+from bootstrap.commands.pinned import Pinned, as_another_wrote_it, without_its_project
+from bootstrap.commands.resolving import resolution_of, selected
 from bootstrap.commands.session import Session
-from bootstrap.commands.workshop import description_of
-from bootstrap.errors import InputError, UnreachableError
-from bootstrap.lock.digest import inputs_digest
+from bootstrap.errors import InputError, NoCompatibleFileError
 from bootstrap.lock.model import Lock
-from bootstrap.project.model import Item
-from bootstrap.resolver.resolution import Resolution
-from profiles import Offer
+from bootstrap.lock.pylock_read import ensure_agreement, not_replaced
+from bootstrap.lock.selection import fits, select
+from bootstrap.resolver.resolution import Pin, Resolution
 
-__all__ = ["Locked", "lock_all", "lock_for"]
+__all__ = ["Locked", "decided", "lock_for", "locked_pins"]
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The lock, the resolution of one offer in it, and whether either is new."""
+    """The lock, the resolution of one offer in it, whether either is new, and the file of ours that it was in."""
 
     lock: Lock
     resolution: Resolution
     is_new: bool
+    source: Path | None = None
 
 
-def lock_for(session: Session, selection: Selection) -> Locked:
+def decided(session: Session) -> tuple[Selection, Locked]:
+    """The choice and what is locked for it, in the order that the lock asks for.
+
+    The project's own lock follows the choice. Of a lock that is installed as it is, the choice follows (pinned.py).
+
+    Raises what choosing and `lock_for` raise, and InputError for another tool's lock without `--frozen`.
+    """
+    present = any_lock(session)
+    is_named = any(map(is_lock, session.asked.requirements))
+    if isinstance(present, Lock) or present is None:
+        if present is not None and is_named:
+            return _as_it_is(without_its_project(session, present), session.lock_path)
+        selection = session.select()
+        return selection, lock_for(session, selection, present)
+    if not is_named and not session.asked.frozen:
+        raise not_replaced(session.lock_path, present)
+    return _as_it_is(as_another_wrote_it(session, present))
+
+
+def lock_for(session: Session, selection: Selection, present: Lock | None) -> Locked:
     """The locked resolution for a choice; resolved and written if the lock has none that still stands.
 
     Raises InputError with `--frozen` and no lock, NoSolutionError with the proof, UnreachableError.
     """
-    offer = selection.choice.offer
-    digest = _digest(session, selection)
-    present = present_lock(session)
-    if present is not None and (session.asked.frozen or present.inputs == digest):
-        resolution = _find(present, offer, session)
-        if resolution is not None:
-            return Locked(present, resolution, is_new=False)
-    if session.asked.frozen:
-        what = f"has no resolution of {offer.name} for {_place(session)}" if present else "is not there"
+    frozen, bound = session.asked.frozen, newest_that_runs(selection)
+    combination = selected(session, selection, selection.choice.offer, (bound,) if bound else ())
+    digest = digest_of(session)
+    if frozen and present is not None:
+        _compare(session, present, digest)
+    standing = present if present is not None and (frozen or present.inputs == digest) else None
+    found = found_in(standing, combination) if standing else None
+    if standing is not None and found is not None and (frozen or fits(found, session.target)):
+        own = speaking_of(standing, combination.offer, found)
+        return Locked(own, found, is_new=False, source=session.lock_path)
+    where = f"Python {session.target.python_minor} on {session.target.platform}"
+    if frozen:
+        what = f"has no resolution of {combination} for {where}" if present else "is not there"
         raise InputError(session.lock_path, f"{what}; write it with `torchstrap lock`, or leave --frozen out")
-    bound = newest_that_runs(selection, session.machine, session.target.markers)
-    resolution = resolution_of(session, selection, offer, _preferences(present, offer), (bound,) if bound else ())
-    lock = _merged(session, selection, present, (resolution,), digest)
+    session.activity.step(f"Resolving {combination} for {where}")
+    resolution = resolution_of(session, combination, preferences(present, combination))
+    lock = merged(session, selection.offers, standing, (resolution,), digest)
     return Locked(lock, resolution, is_new=True)
 
 
-def lock_all(session: Session, selection: Selection) -> Lock:
-    """Every offer of the project, for this Python on this platform, with versions aligned to those locked before.
+def locked_pins(session: Session, selection: Selection, locked: Locked) -> tuple[Pin, ...]:
+    """What the lock holds for a choice.
 
-    The chosen offer is resolved first and the others follow its versions. An offer whose index cannot be reached is
-    left out with a warning, unless it is the chosen one.
+    Raises what `select` raises, with the file's name and the way out, and InputError for a lock whose markers were
+    edited by hand.
     """
-    digest = _digest(session, selection)
-    present = None if session.asked.upgrade else present_lock(session)
-    aligned: dict[str, Version] = {}
-    offers = sorted(selection.offers, key=lambda each: each != selection.choice.offer)
-    resolutions = []
-    for offer in offers:
-        try:
-            resolution = resolution_of(session, selection, offer, {**aligned, **_preferences(present, offer)})
-        except UnreachableError as error:
-            if offer == selection.choice.offer:
-                raise
-            session.warn(f"{offer.name} is not in the lock: {error}")
-            continue
-        resolutions.append(resolution)
-        aligned = {**{pin.name: pin.version for pin in resolution.pins}, **aligned}
-    return _merged(session, selection, present, tuple(resolutions), digest)
+    offer = selection.choice.offer
+    extras = selection.extras | ({offer.name} if offer.kind == "variant" else set())
+    try:
+        pins = select(locked.lock, extras, selection.groups, session.target)
+    except NoCompatibleFileError as error:
+        raise NoCompatibleFileError(
+            f"{session.lock_path} does not fit this machine: {error} "
+            f"Without --frozen `torchstrap sync` locks for it too, where there are files for it."
+        ) from error
+    if locked.source is not None:
+        ensure_agreement(locked.source, pins, extras, selection.groups, session.target)
+    return pins
 
 
-def _digest(session: Session, selection: Selection) -> str:
-    """What the lock was made for: the project, the settings that matter, and the conflict members that are on."""
-    offered = {each.name for each in selection.offers}
-    extras = sorted(name for conflict in session.project.conflicts for name in _on(conflict, selection) - offered)
-    folders = {
-        source.path.as_posix(): description_of(source.path)
-        for several in session.project.sources.values()
-        for source in several
-        if source.path is not None and source.path.is_dir()
-    }
-    settings = {**session.settings_that_matter(), "conflicting": extras, "folders": folders}
-    return inputs_digest(session.project, settings)
+def _compare(session: Session, present: Lock, digest: str) -> None:
+    """Say it if a lock was made for something else. Raises InputError if that is another project altogether."""
+    name = canonicalize_name(session.project.name or "")
+    if present.project != name and present.project and name:
+        raise InputError(
+            session.lock_path,
+            f"is the lock of {present.project}, and this project is {name}; "
+            f"write its own with `torchstrap lock`, or leave --frozen out",
+        )
+    if present.inputs != digest:
+        session.warn(f"{session.lock_path} was made for another pyproject.toml or other settings, and --frozen uses it")
 
 
-def _on(conflict: frozenset[Item], selection: Selection) -> set[str]:
-    return {item.name for item in conflict if item.name in selection.extras | selection.groups}
-
-
-def _find(lock: Lock, offer: Offer, session: Session) -> Resolution | None:
-    return next(
-        (
-            each
-            for each in lock.resolutions
-            if each.offer == offer.name
-            and each.target.python_minor == session.target.python_minor
-            and each.target.platform == session.target.platform
-        ),
-        None,
-    )
-
-
-def _preferences(lock: Lock | None, offer: Offer) -> Mapping[str, Version]:
-    """Versions that are locked already, the offer's own before those of others: they are kept where they fit."""
-    resolutions = sorted(lock.resolutions if lock else (), key=lambda each: each.offer == offer.name)
-    return {pin.name: pin.version for each in resolutions for pin in each.pins}
-
-
-def _merged(
-    session: Session, selection: Selection, present: Lock | None, new: tuple[Resolution, ...], digest: str
-) -> Lock:
-    """The new resolutions beside those that still stand: same inputs, another offer, Python or platform."""
-    project = session.project
-    made = {resolution_key(each) for each in new}
-    kept = tuple(
-        each
-        for each in (present.resolutions if present and present.inputs == digest else ())
-        if resolution_key(each) not in made
-    )
-    return Lock(
-        requires_python=project.requires_python,
-        offers=_offers(selection, present, kept),
-        extras=tuple(sorted(project.extras)),
-        groups=tuple(sorted(project.groups)),
-        default_groups=project.default_groups,
-        resolutions=tuple(sorted((*kept, *new), key=resolution_key)),
-        inputs=digest,
-        aliases=project.aliases,
-    )
-
-
-def _offers(selection: Selection, present: Lock | None, kept: tuple[Resolution, ...]) -> tuple[Offer, ...]:
-    """Those of the project; in automatic mode, those variants that some machine has taken so far."""
-    names = {each.offer for each in kept}
-    earlier = tuple(each for each in (present.offers if present else ()) if each.name in names)
-    return (*selection.offers, *(each for each in earlier if each not in selection.offers))
-
-
-def _place(session: Session) -> str:
-    return f"Python {session.target.python_minor} on {session.target.platform}"
+def _as_it_is(pinned: Pinned, source: Path | None = None) -> tuple[Selection, Locked]:
+    return pinned.selection, Locked(pinned.lock, pinned.resolution, is_new=False, source=source)

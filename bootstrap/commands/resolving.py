@@ -1,30 +1,48 @@
-"""One offer, one Python, one platform: what is asked of the resolver, and what its answer has to keep."""
+"""One combination: what is asked of the resolver, and what its answer has to keep."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
+from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from packaging.version import Version
 
 from bootstrap.commands.choosing import Selection
+from bootstrap.commands.combinations import Combination, combination_of
 from bootstrap.commands.promises import keep_promises
 from bootstrap.commands.routing import Route, direct_sources, route
 from bootstrap.commands.session import Session
-from bootstrap.errors import NoSolutionError, UnreachableError
+from bootstrap.errors import NoCompatibleFileError, NoSolutionError, UnreachableError
 from bootstrap.index.files import File
+from bootstrap.index.metadata import Metadata
 from bootstrap.project.model import Item, Project, Source
 from bootstrap.project.sources import sources_for
-from bootstrap.resolver.resolution import Resolution
+from bootstrap.resolver.resolution import Direct, Pin, Resolution
 from profiles import Offer, is_family
 
-__all__ = ["resolution_of", "roots", "route_of"]
+if TYPE_CHECKING:
+    from bootstrap.resolver.memory import Memory
+
+__all__ = ["is_here", "resolution_of", "roots", "route_of", "selected"]
 
 
-def roots(project: Project, selection: Selection, offer: Offer) -> Mapping[str, tuple[Requirement, ...]]:
-    """What one resolution starts from: the project, and every extra and group that does not exclude the offer."""
-    excluded = _excluded(project, selection, offer)
+def selected(session: Session, selection: Selection, offer: Offer, bounds: tuple[Requirement, ...] = ()) -> Combination:
+    """The combination that a selection means for the session's own Python and platform."""
+    on = {Item("extra", name) for name in selection.extras} | {Item("group", name) for name in selection.groups}
+    return combination_of(session.project, selection.offers, offer, frozenset(on), session.target, bounds=bounds)
+
+
+def is_here(session: Session, combination: Combination) -> bool:
+    """Is it for the Python and the platform that we run on?"""
+    here, target = session.target, combination.target
+    return (target.python_minor, target.platform) == (here.python_minor, here.platform)
+
+
+def roots(project: Project, excluded: frozenset[Item]) -> Mapping[str, tuple[Requirement, ...]]:
+    """What one resolution starts from: the project, and every extra and group that is not excluded."""
     found: dict[str, tuple[Requirement, ...]] = {"": project.dependencies}
     for kind, table in (("extra", project.extras), ("group", project.groups)):
         for name, requirements in table.items():
@@ -35,66 +53,100 @@ def roots(project: Project, selection: Selection, offer: Offer) -> Mapping[str, 
     return found
 
 
-def _excluded(project: Project, selection: Selection, offer: Offer) -> frozenset[Item]:
-    """Members of conflict sets that are not on: at most one of each set can be, and offers exclude one another."""
-    on = {Item("extra", name) for name in selection.extras} | {Item("group", name) for name in selection.groups}
-    offered = {Item(each.kind, each.name) for each in selection.offers if each.kind != "variant"}
-    on = (on - offered) | ({Item(offer.kind, offer.name)} if offer.kind != "variant" else set())
-    conflicting = {item for conflict in project.conflicts for item in conflict}
-    return frozenset((conflicting | offered) - on)
-
-
 def resolution_of(
-    session: Session,
-    selection: Selection,
-    offer: Offer,
-    preferences: Mapping[str, Version],
-    constraints: tuple[Requirement, ...] = (),
+    session: Session, combination: Combination, preferences: Mapping[str, Version], memory: Memory | None = None
 ) -> Resolution:
+    """The graph of a combination, with files that keep what requirements files promise.
+
+    What a source distribution requires is found out by building for this very machine alone (the session's target), and
+    otherwise taken from a wheel of its version. For another Python or platform nothing is downloaded to know its hash:
+    a file without one is an error then (NoCompatibleFileError).
+    """
     from bootstrap.resolver.resolve import Request, resolve  # noqa: PLC0415 - a locked run resolves nothing
 
-    project, target = session.project, session.target
-    starts = roots(project, selection, offer)
-    sources = _sources(session, starts)
+    project, offer = session.project, combination.offer
+    starts = roots(project, combination.excluded)
+    sources = _sources(project, starts, combination.target.markers)
     answers = route(project, session.settings, sources, offer)
     session.workshop.settle(answers, offer)
-    session.activity.step(f"Resolving {offer.name} for Python {target.python_minor} on {target.platform}")
     request = Request(
-        target=target,
+        target=combination.target,
         offer=offer.name,
         roots=starts,
         index_for=answers,
         variant=offer.variant,
         in_family=is_family,
         direct=direct_sources(sources),
-        constraints=(*project.constraints, *constraints),
+        constraints=(*project.constraints, *combination.bounds),
         overrides=project.overrides,
         preferences=preferences,
         policy=session.policy,
     )
+    here = is_here(session, combination)
+    is_own = combination.target is session.target
+    metadata = session.workshop.metadata if is_own else _elsewhere(session, answers, offer)
     try:
-        resolution = resolve(request, session.catalogue, metadata_of_sdist=session.workshop.metadata)
+        resolution = resolve(request, session.catalogue, metadata_of_sdist=metadata, memory=memory)
     except NoSolutionError as error:
         # The proof is about what find-links has; the cause is that the index itself could not be asked.
         for url, problem in session.catalogue.unreachable.items():
             raise UnreachableError(url, f"{problem}. What find-links has instead does not do:\n{error}") from error
         raise
-    pins = session.workshop.with_hashes(resolution.pins)
+    pins = session.workshop.with_hashes(resolution.pins if here else _with_known_hashes(resolution.pins))
     pins = tuple(replace(pin, files=tuple(_sized(session, file) for file in pin.files)) for pin in pins)
     kept = keep_promises(pins, project.hashes, required=session.hashes_required)
-    return replace(resolution, pins=tuple(kept))
-
-
-def _sources(session: Session, starts: Mapping[str, tuple[Requirement, ...]]) -> Mapping[str, Source]:
-    extras = frozenset(label.removeprefix("extra:") for label in starts if label.startswith("extra:"))
-    groups = frozenset(label.removeprefix("group:") for label in starts if label.startswith("group:"))
-    return sources_for(session.project, extras, groups, session.target.markers)
+    return replace(resolution, pins=tuple(kept), also=combination.roots)
 
 
 def route_of(session: Session, selection: Selection, offer: Offer) -> Route:
     """Which index answers for which package in the resolution of an offer."""
-    sources = _sources(session, roots(session.project, selection, offer))
-    return route(session.project, session.settings, sources, offer)
+    combination = selected(session, selection, offer)
+    starts = roots(session.project, combination.excluded)
+    return route(session.project, session.settings, _sources(session.project, starts, session.target.markers), offer)
+
+
+def _sources(
+    project: Project, starts: Mapping[str, tuple[Requirement, ...]], markers: Mapping[str, str]
+) -> Mapping[str, Source]:
+    extras = frozenset(label.removeprefix("extra:") for label in starts if label.startswith("extra:"))
+    groups = frozenset(label.removeprefix("group:") for label in starts if label.startswith("group:"))
+    return sources_for(project, extras, groups, markers)
+
+
+def _elsewhere(session: Session, answers: Route, offer: Offer) -> Callable[[File | Direct], Metadata]:
+    """Reads source distributions for other machines: by a wheel of the same version, if there is one for anybody.
+
+    That releases say the same in all of their files is assumed, as everywhere in the field; building for a machine
+    that is not there could not find out either, and who has a wheel there will not build.
+    """
+
+    def read(what: File | Direct) -> Metadata:
+        wheel = _wheel_beside(session, what, answers, offer) if isinstance(what, File) else None
+        return session.workshop.metadata(what) if wheel is None else session.catalogue.metadata(wheel)
+
+    return read
+
+
+def _wheel_beside(session: Session, file: File, answers: Route, offer: Offer) -> File | None:
+    try:
+        name, version = parse_sdist_filename(file.filename)
+    except InvalidSdistFilename:
+        return None
+    index = answers(name)
+    variant = offer.variant if index is not None or is_family(name) else None
+    files = session.catalogue.listing(name, index=index, variant=variant).versions.get(version, ())
+    return next((each for each in files if each.is_wheel and each.yanked is None), None)
+
+
+def _with_known_hashes(pins: Sequence[Pin]) -> tuple[Pin, ...]:
+    """The pins with those files only whose hash the index gives. Raises NoCompatibleFileError for one without."""
+    for pin in pins:
+        if pin.files and "sha256" not in pin.files[0].hashes:
+            file = pin.files[0]
+            raise NoCompatibleFileError(
+                f"{file.index} gives no hash for {file.filename}; lock it on such a machine, which fetches it anyway"
+            )
+    return tuple(replace(pin, files=tuple(each for each in pin.files if "sha256" in each.hashes)) for pin in pins)
 
 
 def _sized(session: Session, file: File) -> File:

@@ -47,7 +47,7 @@ def as_locked(lock: Lock, root: Path) -> Lock:
     known: Known = {}
     resolutions = sorted(
         (_resolution(each, root, known) for each in lock.resolutions),
-        key=lambda each: (each.offer, python_key(each.target.python), each.target.platform),
+        key=lambda each: (each.offer, each.also, python_key(each.target.python), each.target.platform),
     )
     return replace(
         lock,
@@ -57,6 +57,7 @@ def as_locked(lock: Lock, root: Path) -> Lock:
         default_groups=tuple(sorted(set(lock.default_groups))),
         resolutions=tuple(resolutions),
         environments=tuple(map(marker_text, lock.environments or environments(map(cell_of, resolutions)))),
+        members=tuple(sorted(set(lock.members))),
     )
 
 
@@ -121,6 +122,7 @@ def _resolution(resolution: Resolution, root: Path, known: Known) -> Resolution:
         offer=resolution.offer,
         target=Target(python=minor, platform=target.platform, markers=markers, tags=()),
         pins=tuple(sorted((_pin(each, root, known) for each in resolution.pins), key=lambda pin: pin.name)),
+        also=tuple(sorted(set(resolution.also))),
     )
 
 

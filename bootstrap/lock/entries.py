@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bootstrap.errors import BootstrapError
@@ -11,9 +12,11 @@ from bootstrap.lock.markers import cell_of, grid, marker, relevant_roots
 from bootstrap.lock.model import ALWAYS, Lock
 from bootstrap.resolver.resolution import Pin
 
-__all__ = ["Entry", "Use", "entries", "uses_of"]
+__all__ = ["Entry", "Use", "entries", "numbers_in", "spans", "uses_of"]
 
 Key = tuple[Any, ...]
+
+SPAN = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,44 +48,70 @@ def entries(lock: Lock) -> tuple[Entry, ...]:
     tells apart, a pin without files.
     """
     found: dict[Key, dict[int, Pin]] = {}
+    keys: list[dict[str, Key]] = []
     for number, resolution in enumerate(lock.resolutions):
+        keys.append({})
         for pin in resolution.pins:
             _check(pin)
-            if found.setdefault(_key(pin), {}).setdefault(number, pin) is not pin:
+            key = keys[number][pin.name] = _key(pin)
+            if found.setdefault(key, {}).setdefault(number, pin) is not pin:
                 raise BootstrapError(f"{pin.name} occurs twice in one resolution.")
     unlinked = sorted(_with_markers(lock, found), key=_order)
     where = {_key(entry.pin): position for position, entry in enumerate(unlinked)}
-    return tuple(_linked(entry, lock, where) for entry in unlinked)
+    places = [{name: where[key] for name, key in names.items()} for names in keys]
+    return tuple(replace(entry, dependencies=_needed(entry, places)) for entry in unlinked)
 
 
-def uses_of(entry: Entry, every: tuple[Entry, ...], lock: Lock) -> tuple[Use, ...]:
-    """The entry's occurrences, those together that are alike."""
-    names = {every[position].pin.name for position in entry.dependencies}
+def uses_of(entry: Entry, every: Sequence[Entry], names: Sequence[frozenset[str]]) -> tuple[Use, ...]:
+    """The entry's occurrences, those together that are alike; `names` are those in each resolution."""
+    dependencies = frozenset(every[position].pin.name for position in entry.dependencies)
     alike: dict[tuple[tuple[str, ...], tuple[str, ...] | None], list[int]] = {}
     for number, pin in sorted(entry.pins.items()):
-        present = {each.name for each in lock.resolutions[number].pins}
-        requires = None if set(pin.requires) == names & present else pin.requires
+        requires = None if dependencies & names[number] == set(pin.requires) else pin.requires
         alike.setdefault((tuple(sorted(pin.wanted_by)), requires), []).append(number)
     return tuple(Use(tuple(numbers), wanted_by, requires) for (wanted_by, requires), numbers in alike.items())
 
 
+def spans(numbers: Iterable[int]) -> str:
+    """Numbers in order as short as they can be written: "0-11, 14"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def numbers_in(text: str) -> tuple[int, ...]:
+    """What `spans` wrote; nothing at all for what it does not write."""
+    numbers: list[int] = []
+    for part in text.split(", "):
+        found = SPAN.fullmatch(part)
+        if found is None:
+            return ()
+        numbers.extend(range(int(found[1]), int(found[2] or found[1]) + 1))
+    return tuple(numbers) if numbers == sorted(set(numbers)) else ()
+
+
 def _with_markers(lock: Lock, found: Mapping[Key, Mapping[int, Pin]]) -> list[Entry]:
     where = grid(lock)
-    cells = [cell_of(resolution) for resolution in lock.resolutions]
-    offers = [resolution.offer for resolution in lock.resolutions]
+    cells = [cell_of(resolution, lock.members) for resolution in lock.resolutions]
     result = []
     for pins in found.values():
-        wanted = {cells[number]: relevant_roots(lock, offers[number], pin.wanted_by) for number, pin in pins.items()}
+        wanted = {
+            cells[number]: relevant_roots(lock, lock.resolutions[number], pin.wanted_by) for number, pin in pins.items()
+        }
         result.append(Entry(next(iter(pins.values())), pins, marker(wanted, where)))
     return result
 
 
-def _linked(entry: Entry, lock: Lock, where: Mapping[Key, int]) -> Entry:
-    needed = set()
-    for number, pin in entry.pins.items():
-        there = {each.name: each for each in lock.resolutions[number].pins}
-        needed |= {where[_key(there[name])] for name in pin.requires if name in there}
-    return Entry(entry.pin, entry.pins, entry.marker, tuple(sorted(needed)))
+def _needed(entry: Entry, places: Sequence[Mapping[str, int]]) -> tuple[int, ...]:
+    """The numbers of the entries that it needs; `places` has them by name, for each resolution."""
+    needed = {
+        places[number][name] for number, pin in entry.pins.items() for name in pin.requires if name in places[number]
+    }
+    return tuple(sorted(needed))
 
 
 def _check(pin: Pin) -> None:

@@ -1,8 +1,10 @@
 """What a lock holds: every resolution of a project, and the words by which one of them is picked.
 
     Lock ── offers       what may be chosen: at most one at a time
-         ├─ resolutions  one graph per offer, Python and platform; offer "" is the graph without any offer
+         ├─ members      what else excludes something: extras and groups in conflict sets without torch
+         ├─ resolutions  one graph per offer, members, Python and platform; offer "" is the graph without any offer
          ├─ extras, groups, default_groups, aliases   what else may be switched on, in every resolution alike
+         ├─ project      the name of the project, "" if it has none
          └─ inputs       digest of what was asked for, so that a change is noticed
 
 A *root* is what reaches a pin: "" for the project's own dependencies, "extra:NAME", "group:NAME".
@@ -28,7 +30,7 @@ class Lock:
     """All resolutions of a project. `inputs` is a digest as `bootstrap.lock.digest` makes it.
 
     `environments` are PEP 508 markers; empty stands for "exactly the environments of the resolutions".
-    `aliases` maps an extra to the extras that it switches on (`gpu = ["this[cu124]"]`).
+    `aliases` maps an extra to the extras that it switches on (`gpu = ["this[cu124]"]`). `members` are roots.
     """
 
     requires_python: SpecifierSet = field(default_factory=SpecifierSet)
@@ -40,6 +42,8 @@ class Lock:
     inputs: str = ""
     environments: tuple[str, ...] = ()
     aliases: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
+    project: str = ""
 
     def offer(self, name: str) -> Offer | None:
         """The offer of that name; None for "", the resolution without an offer."""
@@ -58,6 +62,10 @@ class Lock:
         if offer is None:
             return frozenset()
         return self.switches(f"{'group' if offer.kind == 'group' else 'extra'}:{offer.name}")
+
+    def members_among(self, roots: Collection[str]) -> tuple[str, ...]:
+        """The conflict members that a selection of roots takes."""
+        return tuple(each for each in self.members if not self.switches(each).isdisjoint(roots))
 
     @property
     def all_extras(self) -> tuple[str, ...]:

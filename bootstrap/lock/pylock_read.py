@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,9 +11,9 @@ from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, Pyl
 from packaging.specifiers import SpecifierSet
 
 from bootstrap import toml
-from bootstrap.errors import InputError
+from bootstrap.errors import InputError, NoCompatibleFileError
 from bootstrap.lock.canonical import marker_text
-from bootstrap.lock.entries import Use
+from bootstrap.lock.entries import Use, numbers_in
 from bootstrap.lock.model import ALWAYS, Lock
 from bootstrap.lock.packages import own_table, pin_of
 from bootstrap.lock.pylock_write import LOCK_VERSION, SCHEMA, TOOL
@@ -21,16 +21,18 @@ from bootstrap.lock.selection import select
 from bootstrap.resolver.resolution import Pin, Resolution, Target
 from profiles.offer import Offer
 
-__all__ = ["document", "load", "lock_of", "pins", "read", "select"]
+__all__ = ["document", "ensure_agreement", "load", "lock_of", "not_replaced", "pins", "read", "select"]
 
 KINDS = ("extra", "group", "variant")
+
+MERGE_MARKS = (b"<<<<<<< ", b"=======", b">>>>>>> ")
 
 Kind = TypeVar("Kind")
 
 
 def document(path: Path) -> Pylock:
     """The file, checked against the standard. Raises InputError if it is not TOML or not a lock that we know."""
-    content = toml.load(path)
+    content = _content(path)
     if "lock-version" not in content:
         raise InputError(path, "is not a pylock.toml: it has no lock-version (PEP 751)")
     try:
@@ -39,13 +41,35 @@ def document(path: Path) -> Pylock:
         raise InputError(
             path,
             f"is in lock format {content['lock-version']}, and this torchstrap knows {LOCK_VERSION}: "
-            f"update torchstrap, or write the lock anew with `torchstrap lock`",
+            f"update torchstrap, or move the file away and write it anew with `torchstrap lock`",
         ) from error
     except PylockValidationError as error:
         place = f" at {error.context}" if error.context else ""
         raise InputError(
-            path, f"is not a valid lock: {error.message}{place}. `torchstrap lock` writes it anew"
+            path, f"is not a valid lock: {error.message}{place}. {_way_out(content.get('created-by'))}"
         ) from error
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    try:
+        return toml.load(path)
+    except InputError:
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        number = next((number for number, line in enumerate(lines, start=1) if line.startswith(MERGE_MARKS)), None)
+        if number is None:
+            raise
+        raise InputError(
+            path,
+            f"has the marks of an unfinished merge, the first in line {number}: keep one side, "
+            f"or let `torchstrap lock` write it anew",
+        ) from None
+
+
+def _way_out(author: object) -> str:
+    """What to do about a file that cannot be read; only one of ours is ours to replace."""
+    if author == TOOL:
+        return "`torchstrap lock` writes it anew"
+    return f"Lock anew with {author or 'the tool that wrote it'}, or move it away and let `torchstrap lock` write one"
 
 
 def load(path: Path) -> Lock | Pylock:
@@ -58,8 +82,17 @@ def read(path: Path) -> Lock:
     """A lock that torchstrap wrote. Raises InputError if it cannot be read or another tool wrote it."""
     content = document(path)
     if not _is_ours(content):
-        raise InputError(path, f"was written by {content.created_by}, so it does not say for which offers it holds")
+        raise not_replaced(path, content)
     return lock_of(content, path)
+
+
+def not_replaced(path: Path, content: Pylock) -> InputError:
+    """What to say where only a lock of ours will do and another tool's lies."""
+    return InputError(
+        path,
+        f"was written by {content.created_by}, and torchstrap does not overwrite it: `torchstrap sync --frozen` "
+        f"installs it as it is, and once it is moved away `torchstrap lock` writes one for every offer",
+    )
 
 
 def pins(path: Path, extras: Sequence[str], groups: Sequence[str] | None, target: Target) -> tuple[Pin, ...]:
@@ -69,12 +102,27 @@ def pins(path: Path, extras: Sequence[str], groups: Sequence[str] | None, target
     `[tool.torchstrap]`.
     """
     content = document(path)
-    folder = path.absolute().parent
     if not _is_ours(content):
-        return select(content, extras, groups, target, folder)
+        return select(content, extras, groups, target, path.absolute().parent)
     by_resolution = select(lock_of(content, path), extras, groups, target)
-    by_markers = select(content, extras, groups, target, folder)
-    difference = {_identity(pin) for pin in by_resolution} ^ {_identity(pin) for pin in by_markers}
+    ensure_agreement(path, by_resolution, extras, groups, target)
+    return by_resolution
+
+
+def ensure_agreement(
+    path: Path, found: Iterable[Pin], extras: Collection[str], groups: Collection[str] | None, target: Target
+) -> None:
+    """Raise InputError if the markers of a lock of ours, which others go by, give not what was `found` in it.
+
+    Extras that the file does not know are left out: a project without torch is the same with every variant.
+    """
+    content = document(path)
+    known = [each for each in extras if each in (content.extras or ())]
+    try:
+        by_markers = select(content, known, groups, target, path.absolute().parent)
+    except NoCompatibleFileError as error:
+        raise InputError(path, f"was edited by hand or merged: {error} `torchstrap lock` writes it anew") from error
+    difference = {_identity(pin) for pin in found} ^ {_identity(pin) for pin in by_markers}
     if difference:
         name, version = min(difference)[:2]
         raise InputError(
@@ -82,7 +130,6 @@ def pins(path: Path, extras: Sequence[str], groups: Sequence[str] | None, target
             f"was edited by hand or merged: its marker and [tool.torchstrap] disagree on {name} {version}. "
             f"`torchstrap lock` writes it anew",
         )
-    return by_resolution
 
 
 def lock_of(content: Pylock, path: Path) -> Lock:
@@ -93,6 +140,7 @@ def lock_of(content: Pylock, path: Path) -> Lock:
         raise InputError(path, f"was written by another torchstrap (schema {schema}, not {SCHEMA}): `torchstrap lock`")
     targets = [_target(each, table.table("platforms")) for each in table.tables("resolutions")]
     offers = [each.value("offer", str) for each in table.tables("resolutions")]
+    also = [each.texts("also") if "also" in each else () for each in table.tables("resolutions")]
     graphs = _pins(content, path, len(targets))
     aliases = table.table("aliases") if "aliases" in table else None
     return Lock(
@@ -101,10 +149,12 @@ def lock_of(content: Pylock, path: Path) -> Lock:
         extras=tuple(content.extras or ()),
         groups=tuple(content.dependency_groups or ()),
         default_groups=tuple(content.default_groups or ()),
-        resolutions=tuple(map(Resolution, offers, targets, graphs)),
+        resolutions=tuple(map(Resolution, offers, targets, graphs, also)),
         inputs=table.value("inputs", str, ""),
         environments=tuple(map(marker_text, content.environments or ())),
         aliases={name: frozenset(aliases.texts(name)) for name in aliases.content} if aliases else {},
+        members=table.texts("conflicting") if "conflicting" in table else (),
+        project=table.value("project", str, ""),
     )
 
 
@@ -200,15 +250,15 @@ def _pins(content: Pylock, path: Path, count: int) -> list[tuple[Pin, ...]]:
 
 def _uses(package: Package, path: Path, count: int) -> list[Use]:
     table = _Table(own_table(package), path, f"{TOOL} of {package.name}")
-    everywhere = list(range(count))
+    everywhere = tuple(range(count))
     if "uses" not in table:
-        return [Use(tuple(everywhere))]
+        return [Use(everywhere)]
     result = []
     for each in table.tables("uses"):
-        numbers = each.value("resolutions", list, everywhere)
-        if not all(number in everywhere for number in numbers):
+        numbers = numbers_in(each.value("resolutions", str)) if "resolutions" in each else everywhere
+        if not numbers or numbers[-1] >= count:
             raise each.wrong("resolutions")
         wanted_by = each.texts("wanted-by") if "wanted-by" in each else (ALWAYS,)
         requires = each.texts("requires") if "requires" in each else None
-        result.append(Use(tuple(numbers), wanted_by, requires))
+        result.append(Use(numbers, wanted_by, requires))
     return result

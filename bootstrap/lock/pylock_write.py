@@ -8,6 +8,7 @@ for a package that every resolution holds for the project's own sake.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,17 +20,20 @@ import tomli_w
 from bootstrap.errors import BootstrapError, CannotWriteError, NotPermittedError
 from bootstrap.index.files import File
 from bootstrap.lock.canonical import as_locked, is_folder, moment, stable_markers
-from bootstrap.lock.entries import Entry, Use, entries, uses_of
+from bootstrap.lock.entries import Entry, Use, entries, spans, uses_of
 from bootstrap.lock.layout import laid_out
 from bootstrap.lock.model import ALWAYS, Lock
-from bootstrap.resolver.resolution import Direct, Pin
+from bootstrap.resolver.resolution import Direct, Pin, Resolution
 from profiles.offer import Offer
 
 __all__ = ["LOCK_VERSION", "SCHEMA", "TOOL", "save", "write"]
 
 LOCK_VERSION = "1.0"
-SCHEMA = 1
+SCHEMA = 2
 TOOL = "torchstrap"
+
+PLAIN = re.compile(r"[ !#-\[\]-~]*")
+"""Printable ASCII without quotes and backslashes: what TOML writes as it is."""
 
 
 def write(lock: Lock, root: Path | None = None) -> str:
@@ -51,7 +55,12 @@ def write(lock: Lock, root: Path | None = None) -> str:
         "default-groups": list(lock.default_groups),
     }
     filled: dict[str, Any] = {key: value for key, value in document.items() if value}
-    filled["packages"] = [_package(each, every, lock, root) for each in every]
+    names = [frozenset(pin.name for pin in each.pins) for each in lock.resolutions]
+    rivals: dict[str, list[Entry]] = {}
+    for each in every:
+        rivals.setdefault(each.pin.name, []).append(each)
+    references = [_reference(each, rivals[each.pin.name]) for each in every]
+    filled["packages"] = [_package(each, _package_tool(each, every, names), references, root) for each in every]
     filled["tool"] = {TOOL: _tool(lock)}
     return laid_out(filled, _scalar)
 
@@ -76,6 +85,9 @@ def save(path: Path, text: str) -> None:
 
 
 def _scalar(value: Any) -> str:
+    # Nearly everything in a lock is a plain string, and thousands of documents of one line take their time.
+    if isinstance(value, str) and PLAIN.fullmatch(value):
+        return f'"{value}"'
     return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")
 
 
@@ -98,7 +110,9 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _package(entry: Entry, every: tuple[Entry, ...], lock: Lock, root: Path) -> dict[str, Any]:
+def _package(
+    entry: Entry, own: Mapping[str, Any], references: Sequence[Mapping[str, Any]], root: Path
+) -> dict[str, Any]:
     pin = entry.pin
     table: dict[str, Any] = {"name": pin.name}
     if not is_folder(pin.direct):
@@ -109,9 +123,8 @@ def _package(entry: Entry, every: tuple[Entry, ...], lock: Lock, root: Path) -> 
     if pin.files and pin.files[0].requires_python:
         table["requires-python"] = pin.files[0].requires_python
     if entry.dependencies:
-        table["dependencies"] = [_reference(every[position], every) for position in entry.dependencies]
+        table["dependencies"] = [references[position] for position in entry.dependencies]
     table.update(_direct(pin, pin.direct, root) if pin.direct else _files(pin))
-    own = _package_tool(entry, every, lock)
     return {**table, "tool": {TOOL: own}} if own else table
 
 
@@ -159,10 +172,10 @@ def _relative(path: Path, root: Path) -> str:
         return path.as_posix()
 
 
-def _reference(entry: Entry, every: Sequence[Entry]) -> dict[str, Any]:
-    """As much of a package as tells it from all others of the lock."""
+def _reference(entry: Entry, alike: Sequence[Entry]) -> dict[str, Any]:
+    """As much of a package as tells it from all others of its name in the lock."""
     pin = entry.pin
-    rivals = [each for each in every if each.pin.name == pin.name and each is not entry]
+    rivals = [each for each in alike if each is not entry]
     reference: dict[str, Any] = {"name": pin.name}
     if not is_folder(pin.direct):
         reference["version"] = str(pin.version)
@@ -175,20 +188,20 @@ def _reference(entry: Entry, every: Sequence[Entry]) -> dict[str, Any]:
     return reference
 
 
-def _package_tool(entry: Entry, every: tuple[Entry, ...], lock: Lock) -> dict[str, Any]:
-    uses = uses_of(entry, every, lock)
+def _package_tool(entry: Entry, every: Sequence[Entry], names: Sequence[frozenset[str]]) -> dict[str, Any]:
+    uses = uses_of(entry, every, names)
     result: dict[str, Any] = {}
     if is_folder(entry.pin.direct):
         result["version"] = str(entry.pin.version)
-    if uses != (Use(tuple(range(len(lock.resolutions)))),):
-        result["uses"] = [_use(each, len(lock.resolutions)) for each in uses]
+    if uses != (Use(tuple(range(len(names)))),):
+        result["uses"] = [_use(each, len(names)) for each in uses]
     return result
 
 
 def _use(use: Use, resolutions: int) -> dict[str, Any]:
     table: dict[str, Any] = {}
     if len(use.resolutions) != resolutions:
-        table["resolutions"] = list(use.resolutions)
+        table["resolutions"] = spans(use.resolutions)
     if use.wanted_by != (ALWAYS,):
         table["wanted-by"] = list(use.wanted_by)
     if use.requires is not None:
@@ -199,17 +212,25 @@ def _use(use: Use, resolutions: int) -> dict[str, Any]:
 def _tool(lock: Lock) -> dict[str, Any]:
     platforms = {each.target.platform: stable_markers(each.target.markers) for each in lock.resolutions}
     table: dict[str, Any] = {"schema": SCHEMA}
+    if lock.project:
+        table["project"] = lock.project
     if lock.inputs:
         table["inputs"] = lock.inputs
     if lock.aliases:
         table["aliases"] = _aliases(lock.aliases)
     table["offers"] = [_offer(each) for each in lock.offers]
+    if lock.members:
+        table["conflicting"] = list(lock.members)
     table["resolutions"] = [
-        {"offer": each.offer, "python": each.target.python, "platform": each.target.platform}
+        {"offer": each.offer, "python": each.target.python, "platform": each.target.platform, **_also(each)}
         for each in lock.resolutions
     ]
     table["platforms"] = dict(sorted(platforms.items()))
     return table
+
+
+def _also(resolution: Resolution) -> dict[str, list[str]]:
+    return {"also": list(resolution.also)} if resolution.also else {}
 
 
 def _aliases(aliases: Mapping[str, frozenset[str]]) -> dict[str, list[str]]:

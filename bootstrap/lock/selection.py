@@ -21,9 +21,10 @@ from bootstrap.index.files import File
 from bootstrap.lock.markers import cell_of, relevant_roots
 from bootstrap.lock.model import ALWAYS, Lock, roots_of
 from bootstrap.lock.packages import pin_of
+from bootstrap.resolver.fitness import Fitness
 from bootstrap.resolver.resolution import Pin, Resolution, Target
 
-__all__ = ["resolution_of", "select"]
+__all__ = ["fits", "resolution_of", "select"]
 
 
 def select(
@@ -67,14 +68,15 @@ def resolution_of(lock: Lock, extras: Collection[str], groups: Collection[str], 
     if len(taken) > 1:
         raise UsageError(f"{' and '.join(taken)} exclude each other: choose one of them.")
     offer = taken[0] if taken else ALWAYS
-    here = (target.python_minor, target.markers.get("sys_platform"), target.markers.get("platform_machine"), offer)
-    for resolution in lock.resolutions:
-        if cell_of(resolution) == here:
+    also = lock.members_among(roots)
+    here = (target.python_minor, target.markers.get("sys_platform"), target.markers.get("platform_machine"))
+    locked = [each for each in lock.resolutions if (each.offer, each.also) == (offer, also)]
+    for resolution in locked:
+        if cell_of(resolution)[:3] == here:
             return resolution
-    locked = [each for each in lock.resolutions if each.offer == offer]
     if not locked:
-        known = ", ".join(sorted({each.offer for each in lock.resolutions} - {ALWAYS})) or "nothing"
-        raise UsageError(f"The lock has nothing for {f'{offer!r}' if offer else 'no choice at all'}; it has: {known}.")
+        known = ", ".join(sorted({_words(each.offer, each.also) for each in lock.resolutions} - {""})) or "nothing"
+        raise UsageError(f"The lock has nothing for {_words(offer, also) or 'no choice at all'}; it has: {known}.")
     known = ", ".join(sorted({f"Python {each.target.python_minor} on {each.target.platform}" for each in locked}))
     raise NoCompatibleFileError(
         f"The lock holds nothing for Python {target.python_minor} on {target.platform}, only for: {known}. "
@@ -82,10 +84,27 @@ def resolution_of(lock: Lock, extras: Collection[str], groups: Collection[str], 
     )
 
 
+def fits(resolution: Resolution, target: Target) -> bool:
+    """Does every package of a resolution have a file for a target, and admit its Python?"""
+    fitness = Fitness(target)
+    return all(
+        not pin.files
+        or (
+            fitness.accepts_python(pin.files[0].requires_python)
+            and any(not file.is_wheel or _rank(file, fitness.ranks) is not None for file in pin.files)
+        )
+        for pin in resolution.pins
+    )
+
+
+def _words(offer: str, also: Iterable[str]) -> str:
+    return " with ".join(filter(None, (offer, *(each.partition(":")[2] for each in also))))
+
+
 def _from_lock(lock: Lock, extras: frozenset[str], groups: frozenset[str], target: Target) -> tuple[Pin, ...]:
     resolution = resolution_of(lock, extras, groups, target)
     roots = roots_of(extras, groups)
-    return tuple(pin for pin in resolution.pins if relevant_roots(lock, resolution.offer, pin.wanted_by) & roots)
+    return tuple(pin for pin in resolution.pins if relevant_roots(lock, resolution, pin.wanted_by) & roots)
 
 
 def _from_document(

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bootstrap.environment.interpreter import describe
 from tests.acceptance.running import Workplace, pyproject
 
 PROJECT = Path(__file__).parent.parent / "projects" / "torchmetrics-9640" / "pyproject.toml"
 
 
+HERE = {
+    "TORCHSTRAP_PYTHON_VERSION": f"{sys.version_info[0]}.{sys.version_info[1]}",
+    "TORCHSTRAP_PLATFORM": describe(Path(sys.executable)).platform,
+}
+"""Locks for this machine alone: what is not about many takes its time in vain."""
+
+
 @pytest.fixture
 def project(workplace: Workplace) -> Workplace:
-    """A project on torchmetrics with extras cpu and cu124, for any Python."""
+    """A project on torchmetrics with extras cpu and cu124, for any Python; locked for this one."""
     workplace.write(PROJECT.read_text().replace(">=3.12", ">=3.10"))
-    return workplace
+    return workplace.with_variables(**HERE)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -62,7 +72,10 @@ def test_check_tells_by_the_exit_code_and_writes_nothing(project: Workplace) -> 
     assert project.run("lock", "--check").returncode == 0
     project.write((project.folder / "pyproject.toml").read_text().replace('["torchmetrics"]', '["torchmetrics<99"]'))
     before = (project.folder / "pylock.toml").read_bytes()
-    assert project.run("lock", "--check").returncode == 1
+    (project.folder / "pylock.toml").write_bytes(before)
+    done = project.run("lock", "--check")
+    assert done.returncode == 1
+    assert "would change" in done.stderr
     assert (project.folder / "pylock.toml").read_bytes() == before
 
 
@@ -183,15 +196,44 @@ def test_a_lock_that_cannot_be_read(workplace: Workplace, text: str, words: str,
     assert not (workplace.folder / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda text: text.replace("[tool.torchstrap]", "<<<<<<< ours\n[tool.torchstrap]"), id="a merge"),
+        pytest.param(lambda text: text.replace("\nschema = ", "\nschema = 9"), id="another schema"),
+    ],
+)
+def test_lock_writes_one_of_ours_anew_that_cannot_be_read(project: Workplace, spoil: Callable[[str], str]) -> None:
+    assert project.run("lock", "-q").returncode == 0
+    lock = project.folder / "pylock.toml"
+    good = lock.read_text()
+    lock.write_text(spoil(good))
+    assert project.run("sync", "--extra", "cpu").returncode == 65
+    done = project.run("lock", "-q")
+    assert done.returncode == 0
+    assert "written anew" in done.stderr
+    assert lock.read_text() == good
+
+
+def test_lock_does_not_replace_what_is_not_ours(project: Workplace) -> None:
+    lock = project.folder / "pylock.toml"
+    lock.write_text('lock-version = "1.0"\ncreated-by = "another"\npackages = []\n')
+    before = lock.read_bytes()
+    assert project.run("lock").returncode == 65
+    assert lock.read_bytes() == before
+
+
 def test_a_lock_that_somebody_else_made_is_not_guessed_at(workplace: Workplace) -> None:
-    """It does not say which offers it holds for; neither overwritten nor misread, it is refused."""
+    """It does not say which offers it holds for: neither overwritten nor misread, it is refused (test_interop.py)."""
     workplace.write(pyproject("typing-extensions"))
     assert workplace.run("lock").returncode == 0
     lock = workplace.folder / "pylock.toml"
     ours = lock.read_text().partition("[tool.torchstrap]")[0].replace('"torchstrap"', '"another"')
     foreign = "\n\n".join(part for part in ours.split("\n\n") if "[packages.tool" not in part)
     lock.write_text(foreign)
-    done = workplace.run("sync", "--frozen", "-q")
-    assert done.returncode == 65
-    assert "written by another" in done.stderr
+    for command in ("sync", "lock"):
+        done = workplace.run(command, "-q")
+        assert done.returncode == 65
+        assert "written by another" in done.stderr
+        assert "sync --frozen" in done.stderr
     assert lock.read_text() == foreign

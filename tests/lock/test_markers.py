@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain, combinations
+from dataclasses import replace
+from itertools import chain, combinations, product
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from packaging.pylock import Pylock
 from bootstrap import toml
 from bootstrap.errors import BootstrapError
 from bootstrap.lock.canonical import as_locked
-from bootstrap.lock.markers import environments, grid, marker, relevant_roots
+from bootstrap.lock.markers import Cell, environments, grid, marker, relevant_roots
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import read, select
 from bootstrap.lock.pylock_write import write
@@ -23,15 +24,19 @@ from bootstrap.resolver.resolution import Pin, Resolution
 from tests.lock.workshop import DEFAULT, OFFERS, PYTORCH, SYSTEMS, lock, pin, target
 
 EXTRAS, GROUPS = ("dev", "docs"), ("test",)
-ALIASES = {"gpu": frozenset({"cu126"}), "all": frozenset({"dev", "docs"})}
+ALIASES = {"gpu": frozenset({"cu126"}), "all": frozenset({"dev", "docs"}), "latest": frozenset({"new"})}
+MEMBERS = ("extra:new", "extra:old", "group:odd")
+TAKEN = ((), ("extra:new",), ("extra:old",), ("group:odd",), ("extra:new", "group:odd"))
 NAMES = ("alpha", "beta", "gamma", "torch")
 TARGETS = [target(python, platform) for python in ("3.10.4", "3.11.7", "3.12.1") for platform in SYSTEMS]
 KINDS = {offer.name: f"{'group' if offer.kind == 'group' else 'extra'}:{offer.name}" for offer in OFFERS}
 
 
 @st.composite
-def graphs(draw: st.DrawFn, offer: str) -> tuple[Pin, ...]:
-    roots = ["", "extra:dev", "extra:docs", "extra:all", "group:test"]
+def graphs(draw: st.DrawFn, offer: str, also: tuple[str, ...]) -> tuple[Pin, ...]:
+    roots = ["", "extra:dev", "extra:docs", "extra:all", "group:test", *also]
+    if "extra:new" in also:
+        roots.append("extra:latest")
     if offer:
         roots.append(KINDS[offer])
     if offer == "cu126":
@@ -53,25 +58,38 @@ def graphs(draw: st.DrawFn, offer: str) -> tuple[Pin, ...]:
 def locks(draw: st.DrawFn) -> Lock:
     targets = draw(st.lists(st.sampled_from(TARGETS), unique_by=lambda each: (each.python, each.platform), min_size=1))
     names = draw(st.lists(st.sampled_from(["", *KINDS]), unique=True, min_size=1))
-    corners = [(name, each) for name in names for each in targets]
+    taken = draw(st.lists(st.sampled_from(TAKEN), unique=True, min_size=1))
+    corners = [(name, also, each) for name in names for also in taken for each in targets]
     kept = draw(st.lists(st.sampled_from(corners), unique_by=str, min_size=1, max_size=12))
     # A few graphs for many corners, so that packages are shared as they are in life.
-    few = {name: draw(st.lists(graphs(name), min_size=1, max_size=2)) for name in names}
-    resolutions = [Resolution(name, each, draw(st.sampled_from(few[name]))) for name, each in kept]
-    return lock(*resolutions, extras=EXTRAS, groups=GROUPS, aliases=ALIASES)
+    few = {(name, also): draw(st.lists(graphs(name, also), min_size=1, max_size=2)) for name, also, _ in kept}
+    resolutions = [Resolution(name, each, draw(st.sampled_from(few[name, also])), also) for name, also, each in kept]
+    members = MEMBERS if draw(st.booleans()) or taken != [()] else ()
+    return lock(
+        *resolutions,
+        extras=(*EXTRAS, "new", "old"),
+        groups=(*GROUPS, "odd"),
+        aliases=ALIASES,
+        members=members,
+    )
 
 
 def subsets(names: tuple[str, ...]) -> list[tuple[str, ...]]:
     return list(chain.from_iterable(combinations(names, count) for count in range(len(names) + 1)))
 
 
-def selections(offer: str) -> list[tuple[frozenset[str], frozenset[str]]]:
-    """Every way to pick the offer, by its name or its alias, with every set of further extras and groups."""
+def selections(resolution: Resolution) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """Every way to pick the offer and the members, by name or alias, with every set of further extras and groups."""
+    offer = resolution.offer
     ways = {"": ((),), "cu126": (("cu126",), ("gpu",), ("cu126", "gpu")), "rocm": ((),)}.get(offer, ((offer,),))
-    own_groups = ("rocm",) if offer == "rocm" else ()
+    own_groups = {"rocm"} if offer == "rocm" else set()
+    own_groups |= {"odd"} & {each.partition(":")[2] for each in resolution.also}
+    others = {"extra:new": ("new", "latest"), "extra:old": ("old",)}
+    switches = [others[each] for each in resolution.also if each in others]
     return [
-        (frozenset({*way, *extras}), frozenset({*own_groups, *groups}))
+        (frozenset({*way, *members, *extras}), frozenset({*own_groups, *groups}))
         for way in ways
+        for members in product(*switches)
         for extras in subsets((*EXTRAS, "all"))
         for groups in subsets(GROUPS)
     ]
@@ -97,7 +115,7 @@ def evaluated(
 def test_evaluating_the_file_gives_exactly_each_resolution(made: Lock) -> None:
     document = Pylock.from_dict(toml.loads(write(made), "pylock.toml"))
     for resolution in made.resolutions:
-        for extras, groups in selections(resolution.offer):
+        for extras, groups in selections(resolution):
             expected = wanted(resolution, extras, groups)
             assert evaluated(document, resolution, extras, groups) == expected
             found = select(made, extras, groups, resolution.target)
@@ -118,14 +136,13 @@ def test_reading_gives_back_what_was_written(tmp_path_factory: pytest.TempPathFa
 @given(st.data())
 def test_the_order_in_which_it_is_told_changes_no_byte(data: st.DataObject) -> None:
     made = data.draw(locks())
-    shuffled = [
-        Resolution(each.offer, each.target, tuple(data.draw(st.permutations(each.pins)))) for each in made.resolutions
-    ]
+    shuffled = [replace(each, pins=tuple(data.draw(st.permutations(each.pins)))) for each in made.resolutions]
     other = lock(
         *data.draw(st.permutations(shuffled)),
-        extras=EXTRAS[::-1],
-        groups=GROUPS,
+        extras=made.extras[::-1],
+        groups=made.groups[::-1],
         aliases=dict(reversed(ALIASES.items())),
+        members=made.members[::-1],
     )
     assert write(other) == write(made)
 
@@ -183,7 +200,25 @@ def test_markers_are_as_short_as_what_is_locked_allows(where: Where, expected: s
 )
 def test_no_offer_is_just_another_resolution(offers: list[str], expected: str) -> None:
     here = grid(lock(*(Resolution(name, target(), ()) for name in ("", "cpu", "cu126"))))
-    wanted_by = {("3.11", "linux", "x86_64", name): frozenset({""}) for name in offers}
+    wanted_by: dict[Cell, frozenset[str]] = {("3.11", "linux", "x86_64", name): frozenset({""}) for name in offers}
+    assert marker(wanted_by, here) == expected
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        pytest.param([("new",)], "'new' in extras", id="one member"),
+        pytest.param([()], "'new' not in extras and 'odd' not in dependency_groups", id="no member"),
+        pytest.param([(), ("new",)], "'odd' not in dependency_groups", id="none or the one"),
+        pytest.param([("new",), ("odd",)], "'odd' in dependency_groups or 'new' in extras", id="any member"),
+    ],
+)
+def test_members_of_other_conflicts_are_told_apart(members: list[tuple[str, ...]], expected: str) -> None:
+    known = {"new": "extra:new", "odd": "group:odd"}
+    every = [Resolution("", target(), (), also) for also in ((), ("extra:new",), ("group:odd",))]
+    here = grid(lock(*every, members=("extra:new", "group:odd")))
+    cells = [tuple(known[name] if name in taken else "" for name in known) for taken in members]
+    wanted_by: dict[Cell, frozenset[str]] = {("3.11", "linux", "x86_64", "", *cell): frozenset({""}) for cell in cells}
     assert marker(wanted_by, here) == expected
 
 
@@ -221,6 +256,14 @@ def test_a_file_for_one_machine_refuses_another(tmp_path: Path) -> None:
 
 
 def test_says_nothing_of_roots_that_the_offer_excludes() -> None:
-    made = lock(Resolution("cpu", target(), ()), Resolution("cu126", target(), ()), aliases=ALIASES)
-    assert relevant_roots(made, "cpu", {"extra:cu126", "extra:gpu", "extra:dev"}) == {"extra:dev", "extra:all"}
-    assert relevant_roots(made, "cpu", {"extra:cpu", "extra:dev"}) == {""}
+    here, there = Resolution("cpu", target(), ()), Resolution("cu126", target(), ())
+    made = lock(here, there, aliases=ALIASES)
+    assert relevant_roots(made, here, {"extra:cu126", "extra:gpu", "extra:dev"}) == {"extra:dev", "extra:all"}
+    assert relevant_roots(made, here, {"extra:cpu", "extra:dev"}) == {""}
+
+
+def test_says_nothing_of_members_that_are_not_taken() -> None:
+    here = Resolution("", target(), (), ("group:odd",))
+    made = lock(here, aliases=ALIASES, members=MEMBERS)
+    assert relevant_roots(made, here, {"extra:new", "extra:latest", "extra:dev"}) == {"extra:dev", "extra:all"}
+    assert relevant_roots(made, here, {"group:odd", "extra:dev"}) == {""}
