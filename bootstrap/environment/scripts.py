@@ -6,7 +6,6 @@ Windows and paths that are too long or have a space, is installer's work.
 
 from __future__ import annotations
 
-import configparser
 import os
 import platform
 import re
@@ -14,12 +13,10 @@ from collections.abc import Iterator
 from typing import Literal, cast
 
 from bootstrap.errors import BadDistributionError
+from bootstrap.wheels.entry_points import Program, programs
 
 __all__ = ["entry_point_scripts", "readdressed"]
 
-SECTIONS: dict[str, Literal["console", "gui"]] = {"console_scripts": "console", "gui_scripts": "gui"}
-REFERENCE = re.compile(r"(?P<module>[\w.]+)\s*:\s*(?P<attribute>[\w.]+)\s*(?:\[.*\])?")
-RESERVED = re.compile(r"(python(\d+(\.\d+)*)?t?w?|activate|deactivate|activate_this\.py)", re.IGNORECASE)
 SHEBANG = re.compile(rb"#!pythonw?(?=[ \r\n]|$)")
 PLAIN_PYTHON = re.compile(r"/\S{1,120}")  # the first line of a program may have 127 bytes (Linux before 5.1)
 PROGRAM = """\
@@ -38,28 +35,18 @@ Kind = Literal["posix", "win-ia32", "win-amd64", "win-arm", "win-arm64"]
 def entry_point_scripts(filename: str, text: str, python: str) -> Iterator[tuple[str, bytes]]:
     """File name and content of each program that an `entry_points.txt` declares; they are run by `python`.
 
-    Raises BadDistributionError, with the wheel's file name, for names that would leave the folder or replace Python.
+    Raises BadDistributionError, with the wheel's file name, for names that would leave the folder or replace Python: a
+    store may have been filled by a version of ours that was less strict.
     """
-    if "_scripts" not in text:
-        return
-    issues: list[str] = []
-    for section, name, reference in _declared(filename, text):
-        found = REFERENCE.fullmatch(reference)
-        if "/" in name or "\\" in name or name in {"", ".", ".."} or not name.isprintable():
-            issues.append(f"the entry point {name!r} has a path in its name")
-        elif RESERVED.fullmatch(name):
-            issues.append(f"the entry point {name!r} would replace a program of the environment itself")
-        elif found is None:
-            issues.append(f"the entry point {name!r} refers to {reference!r}, which is no module:function")
-        elif not issues:
-            yield _program(name, found["module"], found["attribute"], SECTIONS[section], python)
+    found, issues = programs(text)
     if issues:
         raise BadDistributionError(filename, issues)
+    for each in found:
+        yield _named(each, python)
 
 
-def _program(
-    name: str, module: str, attribute: str, section: Literal["console", "gui"], python: str
-) -> tuple[str, bytes]:
+def _named(program: Program, python: str) -> tuple[str, bytes]:
+    name, module, attribute, section = program
     if _kind() == "posix" and _is_plain(python):
         first = attribute.partition(".")[0]
         return name, PROGRAM.format(python=python, module=module, name=first, attribute=attribute).encode()
@@ -71,21 +58,6 @@ def _program(
 
 def _is_plain(python: str) -> bool:
     return python.isascii() and PLAIN_PYTHON.fullmatch(python) is not None
-
-
-def _declared(filename: str, text: str) -> list[tuple[str, str, str]]:
-    parser = configparser.RawConfigParser(delimiters=("=",), strict=False, interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        raise BadDistributionError(filename, [f"its entry_points.txt cannot be read ({error})"]) from error
-    return [
-        (section, name.strip(), reference.strip())
-        for section in SECTIONS
-        if parser.has_section(section)
-        for name, reference in parser.items(section)
-    ]
 
 
 def _kind() -> Kind:

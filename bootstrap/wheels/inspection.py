@@ -2,228 +2,237 @@
 
 What is checked, and every issue found is reported at once:
 
-    the archive     a zip that can be read, not encrypted, of a believable size
-    member names    relative, inside, printable, unique, plain files
+    the archive     one way to read it, not encrypted, of a believable size   (directory.py, archive.py)
+    member names    relative, inside, printable, unique, plain files          (names.py)
     identity        one dist-info folder, and file name, folder and METADATA agree on name and version
-    RECORD          a row with a good hash for every file
-    .data           known schemes, nothing that would replace the interpreter or another package's records
+    RECORD          a row with a good hash for every file                     (record.py)
+    .data           known schemes, nothing that is the environment's own      (reserved.py)
+    programs        plain names for module:function                           (entry_points.py)
 """
 
 from __future__ import annotations
 
-import csv
 import re
 import stat
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from bootstrap.errors import BadDistributionError
+from bootstrap.wheels.archive import Member, content, members
+from bootstrap.wheels.directory import BrokenArchiveError, Entry, read_directory
 from bootstrap.wheels.disk import size_text
+from bootstrap.wheels.entry_points import programs
+from bootstrap.wheels.names import bad_names
+from bootstrap.wheels.record import Row, absent, rows_of, unproved
+from bootstrap.wheels.reserved import is_reserved
 
-__all__ = ["Plan", "inspect", "readable"]
+__all__ = ["Plan", "damaged", "inspect", "refused"]
 
 # A wheel may be this many times its archive, or at least ROOM; past that it is taken for a decompression bomb.
 # Real wheels stay below 20 (debug symbols, tables of zeros); deflate itself ends near 1030.
 EXPANSION = 300
 ROOM = 256 * 1024 * 1024
 LARGEST = 256 * 1024**3
+MOST = 1_000_000  # files; the largest real wheels have fifty thousand
 SMALL_FILE = 64 * 1024 * 1024
-LONGEST_PART = 255  # bytes of one folder or file name; NAME_MAX of the file systems in use
+SHOWN = 8  # issues of one wheel
 
 SCHEMES = frozenset({"purelib", "platlib", "headers", "scripts", "data"})
-STRONG = {"sha256": 43, "sha384": 64, "sha512": 86}  # algorithm: characters of its digest in a RECORD
 RECORDED = frozenset({"purelib", "platlib", "data"})  # schemes through which site-packages can be reached
-ENVIRONMENT_FOLDERS = frozenset({("scripts", ""), ("data", ""), ("data", "bin"), ("data", "scripts")})
-SIGNATURES = ("RECORD.jws", "RECORD.p7s")
-INTERPRETER = re.compile(
-    r"(python(\d+(\.\d+)*)?t?w?(\.exe)?|pyvenv\.cfg|activate(\..*)?|activate_this\.py)", re.IGNORECASE
-)
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-DRIVE = re.compile(r"[A-Za-z]:")
-ENCRYPTED = 0x1
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of RECORD: `digest` like "sha256=…" ("" if none is given), `size` in bytes or None."""
-
-    digest: str
-    size: int | None
+LINUX = ("linux", "manylinux", "musllinux")
+LINES = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An archive that passed: what to unpack and how to prove each file. `members` excludes folders."""
+    """An archive that passed: what to unpack and how to prove each file. `members` excludes folders.
+
+    `notes` are mistakes that are let pass.
+    """
 
     name: str
     version: str
     information: str
     pure: bool
     size: int
-    members: tuple[zipfile.ZipInfo, ...]
+    members: tuple[Member, ...]
     rows: Mapping[str, Row]
     entry_points: str
+    notes: tuple[str, ...]
 
     @property
     def data_folder(self) -> str:
         return self.information.removesuffix(".dist-info") + ".data"
 
 
-def readable(error: Exception) -> str:
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """What the file name says. `linux_only`: no other system takes this wheel."""
+
+    name: str
+    version: Version
+    linux_only: bool
+
+
+def refused(filename: str, issues: Sequence[str]) -> BadDistributionError:
+    """The error for a wheel; one that is all wrong is not described in full, and nothing of it moves a cursor."""
+    more = [f"and {len(issues) - SHOWN} more like these"] if len(issues) > SHOWN else []
+    return BadDistributionError(filename, [_plain(each) for each in (*issues[:SHOWN], *more)])
+
+
+def _plain(text: str) -> str:
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def damaged(error: Exception) -> str:
     """What a broken archive did, in a few words."""
     return f"the archive is damaged ({str(error) or type(error).__name__})"
 
 
-def inspect(archive: zipfile.ZipFile, filename: str, archive_size: int) -> Plan:
+def inspect(file: BinaryIO, filename: str) -> Plan:
     """Check an opened archive against its file name. Raises BadDistributionError with everything that is wrong."""
-    entries = archive.infolist()
-    members = tuple(each for each in entries if not each.filename.endswith("/"))
-    issues = [*_bad_size(members, archive_size), *_bad_names(entries), *_bad_kinds(entries)]
-    if issues:
-        raise BadDistributionError(filename, issues)
-    names = [each.filename for each in members]
+    promise = _promise(filename)
+    try:
+        directory = read_directory(file)
+    except BrokenArchiveError as error:
+        raise refused(filename, [f"it is not a zip archive that can be read ({error})"]) from error
+    entries = directory.entries
+    issues = [
+        *_bad_size(entries, file.seek(0, 2)),
+        *bad_names((each.filename for each in entries), linux_only=promise.linux_only),
+        *_bad_kinds(entries),
+    ]
+    found, broken = members(file, directory)
+    if issues or broken:
+        raise refused(filename, [*issues, *broken])
+    return _planned(file, filename, promise, tuple(each for each in found if not each.entry.filename.endswith("/")))
+
+
+def _planned(file: BinaryIO, filename: str, promise: _Promise, files: tuple[Member, ...]) -> Plan:
+    """The second half: an archive that can be read may still be no wheel."""
+    names = [each.entry.filename for each in files]
     information = _information(names, filename)
-    texts = _small_files(archive, information, filename)
-    name, version, identity = _identity(filename, information, texts["METADATA"])
-    rows, bad_rows = _record(texts["RECORD"], information)
-    pure, bad_wheel = _wheel(texts["WHEEL"])
+    texts = _small_files(file, files, information, filename)
+    name, version, identity = _identity(promise, information, texts["METADATA"])
+    rows, bad_rows = rows_of(texts["RECORD"], information)
+    pure, notes, bad_wheel = _wheel(texts["WHEEL"])
+    entry_points = texts.get("entry_points.txt", "")
     issues = [
         *identity,
         *bad_wheel,
         *bad_rows,
-        *_unproved(names, rows, information),
-        *_bad_data(names, information),
+        *unproved(names, rows, information),
+        *_bad_targets(names, information),
+        *programs(entry_points)[1],
     ]
     if issues:
-        raise BadDistributionError(filename, issues)
-    size = sum(each.file_size for each in members)
-    return Plan(name, version, information, pure, size, members, rows, texts.get("entry_points.txt", ""))
+        raise refused(filename, issues)
+    size = sum(each.entry.size for each in files)
+    notes += absent(names, rows, information)
+    return Plan(name, version, information, pure, size, files, rows, entry_points, tuple(notes))
 
 
-def _bad_size(members: Iterable[zipfile.ZipInfo], archive_size: int) -> Iterator[str]:
-    total = sum(each.file_size for each in members)
+def _promise(filename: str) -> _Promise:
+    try:
+        name, version, _, tags = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        issue = "its file name is no wheel's name (NAME-VERSION-PYTHON-ABI-PLATFORM.whl)"
+        raise refused(filename, [issue]) from error
+    return _Promise(name, version, all(tag.platform.startswith(LINUX) for tag in tags))
+
+
+def _bad_size(entries: Sequence[Entry], archive_size: int) -> Iterator[str]:
+    total = sum(each.size for each in entries)
     bound = min(max(ROOM, EXPANSION * archive_size), LARGEST)
     if total > bound:
         yield (
             f"it would unpack to {size_text(total)} from {size_text(archive_size)}, "
             f"which is more than any real wheel (the bound is {size_text(bound)})"
         )
+    if len(entries) > MOST:
+        yield f"it has {len(entries)} files, which is more than any real wheel (the bound is {MOST})"
 
 
-def _bad_names(entries: Iterable[zipfile.ZipInfo]) -> Iterator[str]:
-    seen: set[str] = set()
-    files: set[str] = set()
+def _bad_kinds(entries: Iterable[Entry]) -> Iterator[str]:
     for entry in entries:
-        # `filename` ends at a NUL; the original name shows it.
-        issue = _bad_name(entry.orig_filename)
-        if issue:
-            yield f"{entry.orig_filename!r} {issue}"
-        elif entry.filename in seen:
-            yield f"{entry.filename!r} is in it twice"
-        seen.add(entry.filename)
-        if not entry.filename.endswith("/"):
-            files.add(entry.filename)
-    for path in files:
-        for parent in PurePosixPath(path).parents:
-            if str(parent) in files:
-                yield f"{str(parent)!r} is both a file and a folder"
-
-
-def _bad_name(name: str) -> str:
-    parts = name.removesuffix("/").split("/")
-    checks = (
-        (CONTROL.search(name) is not None, "has a control character in its name"),
-        ("\\" in name, "has a backslash in its name"),
-        (name.startswith("/"), "is an absolute path"),
-        (DRIVE.match(name) is not None, "names a drive"),
-        (".." in parts, "leaves the folder"),
-        ("" in parts or "." in parts, "is not a plain path"),
-        (
-            any(len(part.encode("utf-8", "replace")) > LONGEST_PART for part in parts),
-            "has a part longer than 255 bytes",
-        ),
-    )
-    return next((sentence for wrong, sentence in checks if wrong), "")
-
-
-def _bad_kinds(entries: Iterable[zipfile.ZipInfo]) -> Iterator[str]:
-    for entry in entries:
-        kind = stat.S_IFMT(entry.external_attr >> 16)
+        kind = stat.S_IFMT(entry.mode)
+        is_folder = entry.filename.endswith("/")
         if kind == stat.S_IFLNK:
             yield f"{entry.filename!r} is a symbolic link"
-        elif kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        elif kind not in {0, stat.S_IFREG, stat.S_IFDIR} or (kind == stat.S_IFDIR and not is_folder):
             yield f"{entry.filename!r} is no plain file"
-        if entry.flag_bits & ENCRYPTED:
-            yield f"{entry.filename!r} is encrypted"
+        elif is_folder and entry.size:
+            yield f"{entry.filename!r} is a folder with {entry.size} bytes of content"
 
 
 def _information(names: Iterable[str], filename: str) -> str:
-    """The one dist-info folder."""
-    found = sorted({name.split("/", 1)[0] for name in names if name.split("/", 1)[0].endswith(".dist-info")})
+    """The one dist-info folder. Another spelling of it is another one, which some file systems take for the same."""
+    tops = {name.partition("/")[0] for name in names if "/" in name}
+    found = sorted(each for each in tops if each.lower().endswith(".dist-info"))
     if len(found) != 1:
         listed = f" ({', '.join(found)})" if found else ""
-        raise BadDistributionError(filename, [f"it has {len(found) or 'no'} dist-info folders{listed}, not one"])
+        raise refused(filename, [f"it has {len(found) or 'no'} dist-info folders{listed}, not one"])
     return found[0]
 
 
-def _small_files(archive: zipfile.ZipFile, information: str, filename: str) -> Mapping[str, str]:
+def _small_files(file: BinaryIO, files: Iterable[Member], information: str, filename: str) -> Mapping[str, str]:
+    by_name = {each.entry.filename: each for each in files if each.entry.filename.startswith(f"{information}/")}
     texts: dict[str, str] = {}
     issues: list[str] = []
     for short in ("METADATA", "WHEEL", "RECORD", "entry_points.txt"):
         path = f"{information}/{short}"
-        try:
-            entry = archive.getinfo(path)
-        except KeyError:
+        member = by_name.get(path)
+        if member is None:
             if short != "entry_points.txt":
                 issues.append(f"{path} is missing")
             continue
-        if entry.file_size > SMALL_FILE:
-            issues.append(f"{path} is unbelievably large ({size_text(entry.file_size)})")
+        if member.entry.size > SMALL_FILE:
+            issues.append(f"{path} is unbelievably large ({size_text(member.entry.size)})")
             continue
         try:
-            texts[short] = archive.read(entry).decode("utf-8", "replace" if short == "METADATA" else "strict")
+            text = b"".join(content(file, member))
+            texts[short] = text.decode("utf-8", "replace" if short == "METADATA" else "strict")
         except UnicodeDecodeError:
             issues.append(f"{path} is not UTF-8 text")
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
-            issues.append(f"{path}: {readable(error)}")
+        except BrokenArchiveError as error:
+            issues.append(f"{path}: {damaged(error)}")
     if issues:
-        raise BadDistributionError(filename, issues)
+        raise refused(filename, issues)
     return texts
 
 
-def _identity(filename: str, information: str, metadata: str) -> tuple[str, str, list[str]]:
+def _identity(promise: _Promise, information: str, metadata: str) -> tuple[str, str, list[str]]:
     """Name and version as METADATA writes them, and where it, the folder and the file name disagree."""
-    fields = _headers(metadata)
+    fields, issues = _headers(metadata, "METADATA", ("name", "version"))
     name, version = fields.get("name", ""), fields.get("version", "")
-    try:
-        expected_name, expected_version, _, _ = parse_wheel_filename(filename)
-    except InvalidWheelFilename:
-        return name, version, ["its file name is no wheel's name (NAME-VERSION-PYTHON-ABI-PLATFORM.whl)"]
     folder_name, _, folder_version = information.removesuffix(".dist-info").rpartition("-")
-    issues = []
     for where, has_name, has_version in ((information, folder_name, folder_version), ("METADATA", name, version)):
-        if canonicalize_name(has_name) != expected_name:
-            issues.append(f"{where} is about {has_name or 'nothing'!r}, the file name about {expected_name!r}")
-        elif not _same(has_version, expected_version):
-            issues.append(f"{where} has version {has_version or 'none'}, the file name {expected_version}")
+        if canonicalize_name(has_name) != promise.name:
+            issues.append(f"{where} is about {has_name or 'nothing'!r}, the file name about {promise.name!r}")
+        elif not _same(has_version, promise.version):
+            issues.append(f"{where} has version {has_version or 'none'}, the file name {promise.version}")
     return name, version, issues
 
 
-def _headers(text: str) -> Mapping[str, str]:
+def _headers(text: str, where: str, single: Sequence[str]) -> tuple[Mapping[str, str], list[str]]:
+    """The fields before the first empty line, the first of each name; issues where a `single` one is there twice."""
     fields: dict[str, str] = {}
-    for line in text.splitlines():
+    issues: list[str] = []
+    for line in LINES.split(text):
         if not line.strip():
             break
         key, colon, value = line.partition(":")
-        if colon and not line[0].isspace():
-            fields.setdefault(key.strip().lower(), value.strip())
-    return fields
+        if not colon or line[0].isspace():
+            continue
+        key = key.strip().lower()
+        if key in fields and key in single:
+            issues.append(f"{where} has two fields {key.title()!r}")
+        fields.setdefault(key, value.strip())
+    return fields, issues
 
 
 def _same(text: str, version: Version) -> bool:
@@ -233,67 +242,35 @@ def _same(text: str, version: Version) -> bool:
         return False
 
 
-def _wheel(text: str) -> tuple[bool, list[str]]:
-    fields = _headers(text)
+def _wheel(text: str) -> tuple[bool, list[str], list[str]]:
+    """Whether its files are for purelib, notes, and issues."""
+    fields, issues = _headers(text, "WHEEL", ("wheel-version", "root-is-purelib"))
     version = fields.get("wheel-version", "")
-    issues = [] if re.fullmatch(r"1\.\d+", version) else [f"its Wheel-Version is {version or 'missing'}, not 1.x"]
-    return fields.get("root-is-purelib", "").lower() == "true", issues
+    pure = fields.get("root-is-purelib", "false").lower()
+    notes: list[str] = []
+    if not re.fullmatch(r"1\.\d{1,9}", version):
+        issues.append(f"its Wheel-Version is {version or 'missing'}, not 1.x")
+    elif int(version.partition(".")[2]) > 0:
+        notes.append(f"its Wheel-Version is {version}, newer than 1.0, and what is new in it is not done")
+    if pure not in {"true", "false"}:
+        issues.append(f"its Root-Is-Purelib is {pure!r}, not true or false")
+    return pure == "true", notes, issues
 
 
-def _record(text: str, information: str) -> tuple[dict[str, Row], list[str]]:
-    """The rows by path. Weak and malformed ones are issues; rows of files that are not there are nobody's harm."""
-    rows: dict[str, Row] = {}
-    issues: list[str] = []
-    try:
-        parsed = [row for row in csv.reader(text.splitlines()) if row]
-    except csv.Error as error:
-        return rows, [f"RECORD cannot be read ({error})"]
-    for row in parsed:
-        path, digest, size = (*row, "", "")[:3]
-        if path in rows:
-            issues.append(f"RECORD lists {path!r} twice")
-        algorithm, _, encoded = digest.partition("=")
-        if digest and len(encoded.rstrip("=")) != STRONG.get(algorithm):
-            issues.append(f"RECORD has no usable hash for {path!r} ({algorithm or 'none'})")
-        if size and not size.isdecimal():
-            issues.append(f"RECORD has no number as the size of {path!r}")
-            size = ""
-        rows[path] = Row(digest.rstrip("="), int(size) if size else None)
-    if rows.get(f"{information}/RECORD", Row("", None)).digest:
-        issues.append("RECORD claims to hash itself")
-    return rows, issues
-
-
-def _unproved(names: Iterable[str], rows: Mapping[str, Row], information: str) -> Iterator[str]:
-    exempt = {f"{information}/{short}" for short in ("RECORD", *SIGNATURES)}
-    for name in names:
-        if name in exempt:
-            continue
-        row = rows.get(name)
-        if row is None:
-            yield f"RECORD does not list {name!r}"
-        elif not row.digest:
-            yield f"RECORD has no hash for {name!r}"
-
-
-def _bad_data(names: Iterable[str], information: str) -> Iterator[str]:
+def _bad_targets(names: Iterable[str], information: str) -> Iterator[str]:
+    """Files that would land where they have no business."""
     own = information.removesuffix(".dist-info") + ".data"
     for name in names:
         folder, _, rest = name.partition("/")
         scheme, _, inside = rest.partition("/")
-        if not folder.endswith(".data") or not rest:
-            continue
-        if folder != own:
+        if not folder.lower().endswith(".data") or not rest:
+            if is_reserved("", name):
+                yield f"{name!r} would replace a file of the environment itself"
+        elif folder != own:
             yield f"{name!r} is in the data folder of something else"
         elif not inside or scheme not in SCHEMES:
             yield f"{name!r} belongs to no known install scheme"
-        else:
-            yield from _bad_target(name, scheme, inside)
-
-
-def _bad_target(name: str, scheme: str, inside: str) -> Iterator[str]:
-    folder, _, rest = inside.lower().rpartition("/")
-    if (scheme, folder) in ENVIRONMENT_FOLDERS and INTERPRETER.fullmatch(rest):
-        yield f"{name!r} would replace a file of the environment itself"
-    if scheme in RECORDED and any(part.endswith(".dist-info") for part in inside.lower().split("/")[:-1]):
-        yield f"{name!r} would forge the records of another package"
+        elif is_reserved(scheme, inside):
+            yield f"{name!r} would replace a file of the environment itself"
+        elif scheme in RECORDED and any(part.endswith(".dist-info") for part in inside.lower().split("/")[:-1]):
+            yield f"{name!r} would forge the records of another package"

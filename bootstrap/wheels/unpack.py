@@ -7,33 +7,38 @@ RECORD was made (pytorch/pytorch#47916, #97153). METADATA holds no code, so it i
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import hashlib
 import io
 import os
-import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, NamedTuple, cast
 
-from bootstrap.errors import BadDistributionError
+from bootstrap.wheels.archive import Member, content
 from bootstrap.wheels.contents import Contents, DataFile, Scheme, StoredFile
-from bootstrap.wheels.inspection import Plan, Row, inspect, readable
+from bootstrap.wheels.directory import BrokenArchiveError, Entry, read_directory
+from bootstrap.wheels.inspection import Plan, damaged, inspect, refused
+from bootstrap.wheels.record import INSTALLER_FILES, Row
 
 __all__ = ["unpack", "unpacked_size"]
 
-CHUNK = 1024 * 1024
-INSTALLER_FILES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "RECORD.jws", "RECORD.p7s")
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError, ValueError)
+
+class _Written(NamedTuple):
+    """A file as it is now: its RECORD hash, whether it is the one that was promised, and its size in bytes."""
+
+    digest: str
+    as_promised: bool
+    size: int
 
 
 def unpacked_size(archive: Path) -> int | None:
     """The bytes that the archive says its files take, or None if it is no archive."""
     try:
-        with zipfile.ZipFile(archive) as opened:
-            return sum(each.file_size for each in opened.infolist())
-    except (*BROKEN, OSError):
+        with archive.open("rb") as file:
+            return sum(each.size for each in read_directory(file).entries)
+    except (BrokenArchiveError, OSError):
         return None
 
 
@@ -42,53 +47,58 @@ def unpack(archive: Path, filename: str, tree: Path) -> Contents:
 
     Raises BadDistributionError with every issue (what is in `tree` then is for the caller to remove) and OSError.
     """
-    try:
-        opened = zipfile.ZipFile(archive)
-    except BROKEN as error:
-        raise BadDistributionError(filename, [f"it is not a zip archive that can be read ({error})"]) from error
-    with opened:
-        plan = inspect(opened, filename, archive.stat().st_size)
+    with archive.open("rb") as file:
+        plan = inspect(file, filename)
         tree.mkdir()
-        directories = _directories([each.filename for each in plan.members])
-        for folder in directories:
-            os.mkdir(f"{tree}/{folder}")  # noqa: PTH102  one string per folder instead of one Path
-        issues: list[str] = []
-        notes: list[str] = []
-        digests: dict[str, tuple[str, int]] = {}
-        for member in plan.members:
-            row = plan.rows.get(member.filename, Row("", None))
-            try:
-                digests[member.filename] = _write(opened, member, f"{tree}/{member.filename}", row)
-            except BROKEN as error:
-                issues.append(f"{member.filename!r}: {readable(error)}")
-                continue
-            if _differs(row, digests[member.filename]):
-                wrong = notes if member.filename == f"{plan.information}/METADATA" else issues
-                wrong.append(f"{member.filename!r} is not what RECORD says")
+        for folder in _directories(each.entry.filename for each in plan.members):
+            with contextlib.suppress(FileExistsError):  # two spellings of one, where case does not count
+                os.mkdir(f"{tree}/{folder}")  # noqa: PTH102  one string per folder instead of one Path
+        return _filled(file, plan, filename, str(tree))
+
+
+def _filled(file: BinaryIO, plan: Plan, filename: str, tree: str) -> Contents:
+    issues: list[str] = []
+    notes = list(plan.notes)
+    written: dict[str, _Written] = {}
+    for member in plan.members:
+        name = member.entry.filename
+        try:
+            written[name] = _write(file, member, f"{tree}/{name}", plan.rows.get(name, Row("", None)))
+        except BrokenArchiveError as error:
+            issues.append(f"{name!r}: {damaged(error)}")
+        except FileExistsError:
+            issues.append(f"{name!r} is taken for another of its files by the file system of {tree}")
+        else:
+            if not written[name].as_promised:
+                wrong = notes if name == f"{plan.information}/METADATA" else issues
+                wrong.append(f"{name!r} is not what RECORD says")
     if issues:
-        raise BadDistributionError(filename, issues)
-    return _contents(plan, filename, digests, notes)
+        raise refused(filename, issues)
+    return _contents(plan, filename, written, notes)
 
 
-def _differs(row: Row, found: tuple[str, int]) -> bool:
-    return bool(row.digest) and (row.digest != found[0] or row.size not in {None, found[1]})
+def _write(file: BinaryIO, member: Member, path: str, row: Row) -> _Written:
+    """Write one member. Never writes more than the archive's directory declares."""
+    own = hashlib.sha256()
+    algorithm = row.digest.partition("=")[0] or "sha256"
+    promised = own if algorithm == "sha256" else hashlib.new(algorithm)
+    mode = 0o777 if _executable(member.entry) else 0o666
+    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    with os.fdopen(target, "wb", buffering=0) as made:
+        for chunk in content(file, member):
+            own.update(chunk)
+            if promised is not own:
+                promised.update(chunk)
+            _write_all(made, chunk)
+    size = member.entry.size
+    as_promised = not row.digest or (
+        row.digest == f"{algorithm}={_encoded(promised.digest())}" and row.size in {None, size}
+    )
+    return _Written(f"sha256={_encoded(own.digest())}", as_promised, size)
 
 
-def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: str, row: Row) -> tuple[str, int]:
-    """Write one member and return its RECORD hash and size. Never writes more than the archive's directory declares."""
-    digest = hashlib.new(row.digest.partition("=")[0] or "sha256")
-    size = 0
-    mode = 0o777 if _executable(member) else 0o666
-    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with opened.open(member) as source, os.fdopen(target, "wb", buffering=0) as file:
-        while chunk := source.read(CHUNK):
-            size += len(chunk)
-            if size > member.file_size:
-                raise zipfile.BadZipFile("it is longer than declared")
-            digest.update(chunk)
-            _write_all(file, chunk)
-    encoded = base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
-    return f"{digest.name}={encoded}", size
+def _encoded(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _write_all(file: io.RawIOBase, chunk: bytes) -> None:
@@ -97,11 +107,11 @@ def _write_all(file: io.RawIOBase, chunk: bytes) -> None:
         written += file.write(chunk[written:]) or 0
 
 
-def _executable(member: zipfile.ZipInfo) -> bool:
-    return bool(member.external_attr >> 16 & 0o111)
+def _executable(entry: Entry) -> bool:
+    return bool(entry.mode & 0o111)
 
 
-def _directories(paths: Sequence[str]) -> list[str]:
+def _directories(paths: Iterable[str]) -> list[str]:
     """Every folder that the paths need, parents first."""
     found: set[str] = set()
     for parent in {path.rpartition("/")[0] for path in paths}:
@@ -112,23 +122,24 @@ def _directories(paths: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def _contents(plan: Plan, filename: str, digests: dict[str, tuple[str, int]], notes: Sequence[str]) -> Contents:
+def _contents(plan: Plan, filename: str, written: Mapping[str, _Written], notes: Sequence[str]) -> Contents:
     owned = {f"{plan.information}/{short}" for short in INSTALLER_FILES}
     data_prefix = plan.data_folder + "/"
     files: list[StoredFile] = []
     data: list[DataFile] = []
     for member in plan.members:
-        path = member.filename
-        digest, size = digests[path]
+        path, executable = member.entry.filename, _executable(member.entry)
+        digest, _, size = written[path]
         if path in owned:
             continue
         if path.startswith(data_prefix):
             _, scheme, inside = path.split("/", 2)
-            data.append(DataFile(cast("Scheme", scheme), inside, path, size, _executable(member), digest))
+            data.append(DataFile(cast("Scheme", scheme), inside, path, size, executable, digest))
         else:
-            files.append(StoredFile(path, size, _executable(member)))
+            files.append(StoredFile(path, size, executable))
     record = io.StringIO()
-    csv.writer(record, lineterminator="\n").writerows((each.path, *digests[each.path]) for each in files)
+    rows = ((each.path, written[each.path].digest, each.size) for each in files)
+    csv.writer(record, lineterminator="\n").writerows(rows)
     return Contents(
         filename=filename,
         name=plan.name,

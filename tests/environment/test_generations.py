@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from bootstrap.environment import generations
-from bootstrap.environment.generations import MARKER, build, current, find, folder_of, listed, locked, remove, switch
+from bootstrap.environment.generations import (
+    MARKER,
+    build,
+    current,
+    find,
+    folder_of,
+    listed,
+    litter,
+    locked,
+    remove,
+    switch,
+)
+from bootstrap.environment.history import marker_of
 from bootstrap.errors import CannotWriteError, InputError, TryAgainError
 
 ROOT = Path(__file__).parents[2]
@@ -52,8 +64,11 @@ def test_what_exists_is_not_built_again(tmp_path: Path) -> None:
 
 
 def test_the_marker_carries_what_is_given(tmp_path: Path) -> None:
-    found = build(tmp_path / ".venv", "key", lambda _: None, {"offer": "cu126"})
+    found = build(tmp_path / ".venv", "key", lambda _: {"offer": "cu126"})
     assert json.loads((found / MARKER).read_text()) == {"schema": 1, "key": "key", "offer": "cu126"}
+    assert marker_of(found)["offer"] == "cu126"
+    (found / MARKER).write_text("[")
+    assert marker_of(found) == {}
 
 
 def test_a_failed_build_leaves_the_old_environment_and_nothing_else(tmp_path: Path) -> None:
@@ -101,7 +116,7 @@ def test_a_killed_build_leaves_the_old_environment_and_the_next_clears_up(tmp_pa
     assert (venv / "what").read_text() == "old"
     assert [each.name for each in listed(venv)] == ["old"]
     assert find(venv, "new") is None
-    assert any(".building-" in each.name for each in folder_of(venv).iterdir())
+    assert [each.name.partition("-")[0] for each in litter(venv)] == ["new.building"]
     made(venv, "new")
     assert (venv / "what").read_text() == "new"
     assert not any(".building-" in each.name for each in folder_of(venv).iterdir())

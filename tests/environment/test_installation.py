@@ -3,9 +3,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from bootstrap.environment.virtual import create
 from bootstrap.errors import BadDistributionError, CannotWriteError, VerificationError
 from bootstrap.wheels.store import Store, StoredWheel
 from tests.making import make_wheel, record_hash
+from tests.wheels.recipes import FILENAME, INFORMATION, WHEEL, replaced
 
 RUNNING = describe(Path(sys.executable))
 
@@ -155,16 +158,75 @@ def test_refuses_one_package_twice(workshop: Workshop) -> None:
         install([Install(wheel), Install(wheel)], workshop.layout)
 
 
-def test_refuses_to_replace_a_file_of_the_environment(workshop: Workshop) -> None:
-    wheel = workshop.wheel("tool", {"tool-1.0.data/data/bin/activate.csh/x": "", "tool.py": ""})
-    (workshop.root / "share").mkdir()
-    (workshop.root / "share/taken").write_text("ours")
-    taken = workshop.wheel("other", {"other-1.0.data/data/share/taken": "theirs"})
-    with pytest.raises(BadDistributionError, match="file of the environment itself"):
-        install([Install(taken)], workshop.layout)
-    assert (workshop.root / "share/taken").read_text() == "ours"
-    with pytest.raises(CannotWriteError):
+OWN_FILES = {
+    "a file": ({"tool-1.0.data/data/share/taken": "theirs"}, ""),
+    "a file as a folder": ({"tool-1.0.data/data/bin/activate.csh/x": "theirs"}, ""),
+    "a folder as a file": ({"tool-1.0.data/data/share": "theirs"}, ""),
+    "a program by a script": ({"tool-1.0.data/scripts/special": "theirs"}, ""),
+    "a program by a script of Python": ({"tool-1.0.data/scripts/special": "#!python"}, ""),
+    "a program by an entry point": ({"tool.py": "theirs"}, "[console_scripts]\nspecial = tool:main\n"),
+    "a module that runs at every start": ({"own.pth": "import os"}, ""),
+    "a module by way of data": ({f"tool-1.0.data/data/{RUNNING.purelib}/own.pth": "import os"}, ""),
+}
+
+
+@pytest.mark.parametrize(("files", "entry_points"), OWN_FILES.values(), ids=OWN_FILES)
+def test_refuses_to_replace_what_the_environment_has(
+    workshop: Workshop, files: Mapping[str, str], entry_points: str
+) -> None:
+    """An interpreter may come with more than is known of all environments."""
+    ours = [workshop.root / "share/taken", workshop.root / "bin/special", workshop.site / "own.pth"]
+    for each in ours:
+        each.parent.mkdir(exist_ok=True)
+        each.write_text("ours")
+    wheel = workshop.wheel("tool", files, entry_points=entry_points)
+    with pytest.raises(BadDistributionError, match="would replace a file of the environment itself") as caught:
         install([Install(wheel)], workshop.layout)
+    assert caught.value.file == wheel.filename
+    assert [each.read_text() for each in ours] == ["ours"] * 3
+    assert (workshop.root / "bin/activate.csh").is_file()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["file first", "folder first"])
+def test_names_both_packages_where_ones_file_is_the_others_folder(workshop: Workshop, order: tuple[int, int]) -> None:
+    wheels = [workshop.wheel("one", {"space": "a file"}), workshop.wheel("two", {"space/module.py": ""})]
+    with pytest.raises(VerificationError, match="which cannot both be there") as caught:
+        install([Install(wheels[number]) for number in order], workshop.layout)
+    for words in (r"one 1\.0", r"two 1\.0", r"/site-packages/space\b(?!/)", r"/site-packages/space/module\.py"):
+        assert re.search(words, str(caught.value))
+
+
+def test_an_error_that_is_not_about_the_wheels_stays_what_it_is(workshop: Workshop) -> None:
+    wheel = workshop.wheel("tool", {"tool.py": ""})
+    nowhere = replace(workshop.layout, root=workshop.root / "bin/activate")
+    with pytest.raises(CannotWriteError, match="activate"):
+        install([Install(wheel)], nowhere)
+
+
+def test_many_files_that_two_packages_bring_are_one_warning(workshop: Workshop) -> None:
+    one = workshop.wheel("one", {f"shared/m{number}.py": "one" for number in range(9)})
+    two = workshop.wheel("two", {f"shared/m{number}.py": "two" for number in range(9)})
+    (warning,) = install([Install(one), Install(two)], workshop.layout)
+    assert warning.count("shared/m") == 3
+    assert "and 6 more files with other content" in warning
+    assert not [path for path in workshop.record("two") if path.startswith("shared/")]
+
+
+def test_names_the_files_that_python_reads_at_every_start(workshop: Workshop) -> None:
+    quiet = workshop.wheel("quiet", {"quiet/inner.pth": "", "quiet.py": ""})
+    loud = workshop.wheel("loud", {"loud.pth": "import os\n", "loud-1.0.data/purelib/louder.pth": "import sys\n"})
+    editable = workshop.wheel("editable", {"__editable__.pth": "/somewhere\n"})
+    installs = [Install(quiet), Install(loud), Install(editable, direct_url='{"dir_info": {"editable": true}}')]
+    assert install(installs, workshop.layout) == (
+        "Python reads these files of packages at every start: loud.pth (loud 1.0), louder.pth (loud 1.0)",
+    )
+
+
+def test_says_what_was_let_pass_in_a_wheel(workshop: Workshop) -> None:
+    archive = workshop.folder / FILENAME
+    replaced(f"{INFORMATION}/WHEEL", WHEEL.replace(b"1.0", b"1.7"))(archive)
+    (warning,) = install([Install(workshop.store.add(archive, FILENAME))], workshop.layout)
+    assert warning.startswith(f"{FILENAME} is installed although its Wheel-Version is 1.7")
 
 
 def test_a_program_that_is_script_and_entry_point_is_written_once(workshop: Workshop) -> None:

@@ -65,6 +65,16 @@ def test_a_program_runs_wherever_its_python_is(tmp_path: Path, folder: str) -> N
         ("tool = os", "which is no module:function"),
         ("tool = os:system('x')", "which is no module:function"),
         ("tool = a:b\n  import os", "which is no module:function"),
+        ("tool = a..b:c", "which is no module:function"),
+        ("tool = a:b.", "which is no module:function"),
+        ("tool = 1a:b", "which is no module:function"),
+        ("activate.fish = a:b", "would replace a program"),
+        ("pypy3 = a:b", "would replace a program"),
+        ("tool; reboot = a:b", "no plain word"),
+        ("`reboot` = a:b", "no plain word"),
+        ("-rf = a:b", "no plain word"),
+        ("tool. = a:b", "no plain word"),
+        ("tool\x1b[2J = a:b", "no plain word"),
     ],
 )
 def test_refuses_entry_points_that_would_do_harm(line: str, issue: str) -> None:
