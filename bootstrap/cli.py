@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from bootstrap import cli_upkeep
 from bootstrap.commands.asked import Asked
-from bootstrap.console import Console
+from bootstrap.console import Console, harmless
 from bootstrap.errors import BootstrapError, CannotWriteError, ConfigurationError, NotPermittedError, UsageError
 from bootstrap.options import parser
 
@@ -27,6 +28,7 @@ __all__ = ["main"]
 _INTERRUPTED = 130
 _UNSAID: tuple[object, ...] = (None, False, [])
 _CHANGES_PENDING = 1
+_FLAGS = ("frozen", "keep_extras", "no_verify")
 # What the operating system says where nobody below expected it to.
 _EXIT_CODES = {
     **dict.fromkeys((errno.ENOSPC, errno.EROFS, errno.EDQUOT), CannotWriteError.exit_code),
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         console = Console(quiet=parsed.quiet, verbose=parsed.verbose)
         return _COMMANDS[parsed.name](parsed, _asked(parsed, words[1:at]), words[at + 1 :], console)
     except BootstrapError as error:
-        sys.stderr.write(f"torchstrap: {error}\n")
+        sys.stderr.write(harmless(f"torchstrap: {error}\n"))
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("torchstrap: stopped; the environment is whole, and files that arrived are kept\n")
@@ -67,13 +69,13 @@ def main(arguments: Sequence[str]) -> int:
 def _from_environment(parsed: argparse.Namespace) -> Mapping[str, Any]:
     """What TORCHSTRAP_<NAME> says of options that are no settings. The settings read theirs themselves."""
     said: dict[str, Any] = {}
-    for name in ("extra", "group", "variant", "require", "python", "frozen"):
+    for name in ("extra", "group", "variant", "require", "gpus", "python", *_FLAGS):
         value = os.environ.get(f"TORCHSTRAP_{name.upper()}", "").strip()
         if not value or not hasattr(parsed, name):
             continue
         if name == "require" and value != "gpu":
             raise ConfigurationError(f"TORCHSTRAP_REQUIRE is {value!r}, but must be gpu")
-        if name == "frozen" and value.lower() in {"0", "no", "false", "off"}:
+        if name in _FLAGS and value.lower() in {"0", "no", "false", "off"}:
             continue
         said[name] = value.replace(",", " ").split() if name in {"extra", "group"} else value
     return said
@@ -98,7 +100,7 @@ def _asked(parsed: argparse.Namespace, options: Sequence[str]) -> Asked:
         **_from_environment(parsed),
         **{name: value for name, value in vars(parsed).items() if value not in _UNSAID},
     }
-    names = {"frozen", "dry_run", "check", "upgrade", "output", "variant", "require", "venv", "python"}
+    names = {*_FLAGS, "dry_run", "check", "upgrade", "output", "variant", "require", "gpus", "venv", "python"}
     plain = {name: given[name] for name in names & given.keys()}
     return Asked(
         project=given.get("project"),
@@ -106,37 +108,43 @@ def _asked(parsed: argparse.Namespace, options: Sequence[str]) -> Asked:
         constraints=tuple(given.get("constraint", ())),
         extras=tuple(given.get("extra", ())),
         groups=tuple(given.get("group", ())),
+        upgrade_packages=tuple(given.get("upgrade_package", ())),
+        python_versions=tuple(given.get("python_versions", ())),
+        platforms=tuple(given.get("platforms", ())),
         settings=given,
         options=tuple(options),
         **plain,
     )
 
 
-def _probe(parsed: argparse.Namespace, _: Asked, __: Sequence[str], console: Console) -> int:
-    from bootstrap.commands.machine import recorded_as, this_machine  # noqa: PLC0415
-    from bootstrap.commands.machine_table import machine_lines  # noqa: PLC0415 - each command loads what it needs, no more
-    from probes import LocalHost, probe  # noqa: PLC0415
+def _probe(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    from bootstrap.commands import machine as machines  # noqa: PLC0415 - each command loads what it needs, no more
 
     if parsed.sysroot is not None and not parsed.sysroot.is_dir():
         raise UsageError(
             f"--sysroot {parsed.sysroot} is no folder; name one that holds /proc, /sys and /etc of a machine"
         )
     if parsed.record is not None:
-        machine = recorded_as(parsed.record, parsed.sysroot)
+        machine = machines.recorded_as(parsed.record, parsed.sysroot)
         console.say(f"{parsed.record}: recorded; names, serial numbers and addresses are masked")
     else:
-        machine = probe(LocalHost(parsed.sysroot)) if parsed.sysroot else this_machine()
+        machine = machines.machine_below(parsed.sysroot) if parsed.sysroot else machines.whole_machine(asked)
     if parsed.json:
         console.json(machine.to_json())
-    else:
-        console.result("\n".join(machine_lines(machine)))
+        return 0
+    from bootstrap.commands.machine_table import machine_lines  # noqa: PLC0415
+
+    width = os.get_terminal_size().columns if sys.stdout.isatty() else 0
+    console.result("\n".join(machine_lines(machine, width or None)))
     return 0
 
 
 def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    if len(parsed.machine) > 1:
+        return _survey(parsed, asked, console)
     from bootstrap.commands.elsewhere import choose_for  # noqa: PLC0415
 
-    choice = choose_for(asked, parsed.machine, parsed.python_version)
+    choice = choose_for(asked, parsed.machine[0] if parsed.machine else None, parsed.python_version)
     for warning in choice.warnings:
         console.warn(warning)
     if parsed.json:
@@ -145,6 +153,21 @@ def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console:
     console.result(f"{choice.offer.name} ({choice.offer.variant}): {choice.reason}")
     for each in choice.rejected:
         console.result(f"  not {each.offer}: {each.reason}")
+    for change in choice.changes:
+        console.result(f"  to change it: {change}")
+    return 0
+
+
+def _survey(parsed: argparse.Namespace, asked: Asked, console: Console) -> int:
+    from bootstrap.commands.survey import survey  # noqa: PLC0415
+
+    found = survey(asked, parsed.machine, parsed.python_version)
+    for warning in found.warnings():
+        console.warn(warning)
+    if parsed.json:
+        console.json(found.to_json())
+        return 0
+    console.result("\n".join(found.lines()))
     return 0
 
 
@@ -156,15 +179,16 @@ def _lock(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: C
         done = lock(session)
     for warning in done.warnings:
         console.warn(warning)
+    for offer, difference in done.differences.items():
+        console.say(f"{offer}:")
+        console.changes(*difference)
+    for note in done.notes:
+        console.say(note)
     if parsed.output == "-":
         console.result(done.text)
     elif parsed.check:
         console.say(f"{done.path}: {'would change' if done.is_changed else 'is up to date'}")
         return _CHANGES_PENDING if done.is_changed else 0
-    for offer, difference in done.differences.items():
-        if any(difference):
-            console.say(f"{offer}:")
-            console.changes(*difference)
     console.say(f"{done.path}: {done.summary}")
     return 0
 
@@ -230,4 +254,5 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace, Asked, Sequence[str], Cons
     "run": _run,
     "verify": _verify,
     "tree": _tree,
+    **cli_upkeep.COMMANDS,
 }

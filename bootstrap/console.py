@@ -19,11 +19,19 @@ from bootstrap.commands.activity import Activity
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Console", "duration", "size"]
+__all__ = ["Console", "duration", "harmless", "size"]
 
 _INTERVAL = 5.0  # seconds between two plain lines
 _SHOWN = 4  # files that get a bar of their own
 _STYLES = {"+": "green", "-": "red", "~": "yellow", "warning": "yellow", "choice": "bold"}
+
+# What a terminal would obey rather than show; it comes from metadata, file names and recordings of anybody.
+_COMMANDS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+def harmless(text: str) -> str:
+    """Text with control characters spelled out."""
+    return text.translate(_COMMANDS)
 
 
 def size(count: float) -> str:
@@ -51,7 +59,7 @@ class _Lines(Activity):
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._files = self._received = 0
+        self._files = self._received = self._resumed = 0
         self._expected: tuple[int, int | None] = (0, None)
         self._begin = self._last = time.monotonic()
 
@@ -62,6 +70,10 @@ class _Lines(Activity):
         self._expected = (count, total)
         self._begin = self._last = time.monotonic()
         self._say(f"Fetching {count} {'file' if count == 1 else 'files'}{f', {size(total)}' if total else ''}")
+
+    def resumed(self, name: str, count: int) -> None:
+        self._resumed += count
+        self._say(f"Going on with {name}: {size(count)} of it are here from before")
 
     def advanced(self, name: str, count: int) -> None:  # noqa: ARG002
         self._received += count
@@ -76,9 +88,10 @@ class _Lines(Activity):
     def _position(self, now: float) -> str:
         rate = self._received / max(now - self._begin, 1e-6)
         count, total = self._expected
-        left = f", {duration(max(total - self._received, 0) / rate)} left" if total and rate else ""
+        here = self._received + self._resumed
+        left = f", {duration(max(total - here, 0) / rate)} left" if total and rate > 0 else ""
         of = f" of {size(total)}" if total else ""
-        return f"{self._files} of {count} files, {size(self._received)}{of} at {size(rate)}/s{left}"
+        return f"{self._files} of {count} files, {size(here)}{of} at {size(rate)}/s{left}"
 
     def _say(self, text: str) -> None:
         self._stream.write(f"{text}\n")
@@ -104,6 +117,14 @@ class _Bars(Activity):
     def started(self, name: str, total: int | None) -> None:
         shown = len(self._files) < _SHOWN
         self._files[name] = self._progress.add_task(name.split("-", maxsplit=1)[0], total=total, visible=shown)
+
+    def resumed(self, name: str, count: int) -> None:
+        """It counts as done, but not as fast: the clock of a bar that is reset begins anew."""
+        for task, remark in ((self._files.get(name), f" ({size(count)} from before)"), (self._overall, "")):
+            if task is not None:
+                now = next(each for each in self._progress.tasks if each.id == task)
+                whole = int(now.completed) + count
+                self._progress.reset(task, completed=whole, description=now.description + remark)
 
     def advanced(self, name: str, count: int) -> None:
         if name in self._files:
@@ -148,6 +169,7 @@ class Console:
 
     def result(self, text: str) -> None:
         """What was asked for, on standard output."""
+        text = harmless(text)
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
 
@@ -162,6 +184,7 @@ class Console:
                 self.say(f" {sign} {name}", sign)
 
     def _write(self, text: str, style: str) -> None:
+        text = harmless(text)
         if not self._terminal or style not in _STYLES:
             sys.stderr.write(f"{text}\n")
             return

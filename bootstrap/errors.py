@@ -12,6 +12,7 @@ BootstrapError                 1   it could not be done as asked
 ├── UsageError                 2   the words of the command line do not fit together
 ├── InputError                65   a file that was given cannot be read as what it should be
 ├── UnreachableError          69   an index gave no usable answer
+│   └── RefusedError          69   and asking again changes nothing
 ├── CannotWriteError          73   disk full, read-only, or a folder that is not ours
 ├── TryAgainError             75   somebody else holds it, or the network may recover
 ├── NotPermittedError         77   the operating system says no
@@ -38,6 +39,7 @@ __all__ = [
     "NoCompatibleFileError",
     "NoSolutionError",
     "NotPermittedError",
+    "RefusedError",
     "TryAgainError",
     "UnreachableError",
     "UsageError",
@@ -131,6 +133,10 @@ class UnreachableError(BootstrapError):
     def __init__(self, url: str, problem: str) -> None:
         super().__init__(f"{url}: {problem}")
         self.url, self.problem = url, problem
+
+
+class RefusedError(UnreachableError):
+    """An answer, or a reason to get none, that asking again does not change."""
 
 
 class CannotWriteError(BootstrapError):

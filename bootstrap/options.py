@@ -15,11 +15,13 @@ __all__ = ["parser"]
 _PROJECT = ("lock", "sync", "run", "choose")
 _BUILDING = ("lock", "sync", "run")
 _SYNCING = ("sync", "run")
+_ENV = ("env list", "env rollback", "env remove")
+_CACHE = ("cache dir", "cache gc", "cache verify")
 _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...] = (
     (
         ("--project",),
         {"type": Path, "metavar": "DIR", "help": "folder with the pyproject.toml (default: .)"},
-        (*_PROJECT, "tree", "verify"),
+        (*_PROJECT, *_ENV, *_CACHE, "tree", "verify", "doctor", "probe"),
     ),
     (
         ("-r", "--requirements"),
@@ -50,17 +52,28 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         {"metavar": "V", "help": "take this variant whatever the machine is: cpu, cu126, rocm6.4, xpu"},
         (*_SYNCING, "choose"),
     ),
+    (
+        ("--gpus",),
+        {"metavar": "all|any|N,…", "help": "which GPUs must work: all (default), one of them, or these of `probe`"},
+        (*_SYNCING, "choose"),
+    ),
     (("--require",), {"choices": ["gpu"], "help": "fail rather than end on a CPU build"}, _SYNCING),
     (
         ("--venv",),
         {"type": Path, "metavar": "DIR", "help": "the environment (default: .venv in the project)"},
-        (*_SYNCING, "tree", "verify"),
+        (*_SYNCING, *_ENV, "tree", "verify", "doctor", "probe"),
     ),
     (("--python",), {"metavar": "P", "help": "interpreter: a path, or a version such as 3.12"}, _BUILDING),
     (("--python-version",), {"metavar": "V", "help": "the Python to choose for, such as 3.12"}, ("choose",)),
     (
         ("--machine",),
-        {"type": Path, "metavar": "FILE", "help": "choose for another machine's `probe --json`"},
+        {
+            "type": Path,
+            "metavar": "FILE",
+            "action": "append",
+            "default": [],
+            "help": "choose for another machine's `probe --json`; with several, a table and the fewest offers for all",
+        },
         ("choose",),
     ),
     (
@@ -74,18 +87,58 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         ("probe",),
     ),
     (("--frozen",), {"action": "store_true", "help": "use the lock as it is"}, _SYNCING),
-    (("--dry-run",), {"action": "store_true", "help": "say what would be done"}, ("sync",)),
+    (
+        ("--keep-extras",),
+        {"action": "store_true", "help": "take along what was installed by hand, with a warning"},
+        _SYNCING,
+    ),
+    (
+        ("--no-verify",),
+        {"action": "store_true", "help": "do not try whether torch works before switching; all else is checked"},
+        _SYNCING,
+    ),
+    (
+        ("--all-but-current",),
+        {"action": "store_true", "help": "all generations but the current one"},
+        ("env remove",),
+    ),
+    (("--dry-run",), {"action": "store_true", "help": "say what would be done"}, ("sync", "cache gc")),
     (
         ("--check",),
         {"action": "store_true", "help": "exit 1 if anything would change, and change nothing"},
         ("sync", "lock"),
     ),
+    (
+        ("--python-version",),
+        {
+            "action": "append",
+            "dest": "python_versions",
+            "metavar": "V",
+            "help": "a Python to lock for, such as 3.12; may be repeated (default: all in requires-python)",
+        },
+        ("lock",),
+    ),
+    (
+        ("--platform",),
+        {
+            "action": "append",
+            "dest": "platforms",
+            "metavar": "P",
+            "help": "a platform to lock for, such as linux_x86_64 or linux_x86_64:glibc2.28; may be repeated",
+        },
+        ("lock",),
+    ),
     (("--upgrade",), {"action": "store_true", "help": "forget the locked versions"}, ("lock",)),
+    (
+        ("--upgrade-package",),
+        {"action": "append", "default": [], "metavar": "NAME", "help": "forget the locked versions of this one"},
+        ("lock",),
+    ),
     (("-o", "--output"), {"metavar": "FILE", "help": "where the lock goes; `-` prints it"}, ("lock",)),
     (
         ("--json",),
         {"action": "store_true", "help": "one JSON document on standard output"},
-        ("probe", "choose", "sync", "verify"),
+        ("probe", "choose", "sync", "verify", "doctor", "env list", "env rollback", "cache gc", "cache verify"),
     ),
     (("--index-url",), {"metavar": "URL", "help": "replaces the default index"}, _BUILDING),
     (
@@ -104,8 +157,16 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         },
         _BUILDING,
     ),
-    (("--cache-dir",), {"metavar": "DIR", "help": "where pages, wheels and templates are kept"}, _BUILDING),
-    (("--no-cache",), {"action": "store_true", "default": None, "help": "keep nothing after this run"}, _BUILDING),
+    (
+        ("--cache-dir",),
+        {"metavar": "DIR", "help": "where pages, wheels and templates are kept"},
+        (*_BUILDING, *_CACHE, "doctor", "probe"),
+    ),
+    (
+        ("--no-cache",),
+        {"action": "store_true", "default": None, "help": "keep nothing after this run"},
+        (*_BUILDING, *_CACHE, "doctor", "probe"),
+    ),
     (("--offline",), {"action": "store_true", "default": None, "help": "use what is here"}, _BUILDING),
     (
         ("--pre",),
@@ -120,6 +181,15 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
     (("--no-binary",), {"action": "append", "metavar": "NAME", "help": "build this one from source"}, _BUILDING),
     (("--only-binary",), {"action": "append", "metavar": "NAME", "help": "never build this one"}, _BUILDING),
     (("--exclude-newer",), {"metavar": "DATE", "help": "as if it were this day"}, _BUILDING),
+    (
+        ("--undated",),
+        {
+            "action": "append",
+            "metavar": "NAME",
+            "help": "with --exclude-newer: an index need not say when files of this one were uploaded",
+        },
+        _BUILDING,
+    ),
     (("-q", "--quiet"), {"action": "store_true", "help": "say only what is wrong"}, ("*",)),
     (("-v", "--verbose"), {"action": "store_true", "help": "say more"}, ("*",)),
 )
@@ -132,6 +202,20 @@ _COMMANDS = {
     "run": "sync if needed, then become the command behind --",
     "verify": "prove that the environment is what was locked",
     "tree": "what needs what in the environment",
+    "doctor": "what is wrong with this machine and the environment, with a remedy each; changes nothing",
+    "env list": "the environments that were built here before, and the current one",
+    "env rollback": "go back to the environment used before, or to a named one",
+    "env remove": "remove environments that were built before",
+    "cache dir": "where the cache is",
+    "cache gc": "remove what no environment uses",
+    "cache verify": "read all of the store again, and take out what is damaged",
+}
+_GROUPS = {"env": "list, go back to, or remove environments that were built before", "cache": "look after the cache"}
+# Words that are no options: what they are, by command.
+_WORDS: dict[str, tuple[str, dict[str, object]]] = {
+    "run": ("command", {"nargs": "*", "metavar": "-- CMD", "help": "the program and its arguments"}),
+    "env rollback": ("key", {"nargs": "?", "metavar": "KEY", "help": "one of `env list`, or how only one begins"}),
+    "env remove": ("keys", {"nargs": "*", "metavar": "KEY", "help": "one of `env list`, or how only one begins"}),
 }
 
 
@@ -149,11 +233,21 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"torchstrap {__version__}")
     commands = whole.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=_Parser)
+    groups: dict[str, argparse._SubParsersAction[_Parser]] = {}
     for name, text in _COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=f"torchstrap {name}: {text}", allow_abbrev=False)
+        group, _, word = name.rpartition(" ")
+        if group and group not in groups:
+            several = commands.add_parser(group, help=_GROUPS[group], description=f"torchstrap {group}", add_help=True)
+            groups[group] = several.add_subparsers(
+                dest="action", required=True, metavar="ACTION", help="what to do", parser_class=_Parser
+            )
+        parent = groups[group] if group else commands
+        command = parent.add_parser(word, help=text, description=f"torchstrap {name}: {text}", allow_abbrev=False)
+        command.set_defaults(name=name)
         for flags, what, takers in _OPTIONS:
             if name in takers or "*" in takers:
                 command.add_argument(*flags, **what)  # type: ignore[arg-type]
-        if name == "run":
-            command.add_argument("command", nargs="*", metavar="-- CMD", help="the program and its arguments")
+        if name in _WORDS:
+            word, what = _WORDS[name]
+            command.add_argument(word, **what)  # type: ignore[arg-type]
     return whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import os
@@ -38,6 +39,9 @@ def _same_collector() -> Iterator[None]:
         (["probe", "--extra", "cpu"], ("--extra",)),
         (["run"], ("run needs a command",)),
         (["run", "--dry-run", "--", "ls"], ("--dry-run",)),
+        (["env"], ("ACTION",)),
+        (["env", "lust"], ("lust", "list")),
+        (["cache", "gc", "now"], ("now",)),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -59,20 +63,23 @@ def test_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"torchstrap {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["probe", "choose", "lock", "sync", "run", "verify", "tree"])
+@pytest.mark.parametrize("command", [*cli._COMMANDS, "env", "cache"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main([command, "--help"])
+        cli.main([*command.split(), "--help"])
     assert ended.value.code == 0
     assert f"torchstrap {command}" in capsys.readouterr().out
 
 
 def test_every_option_says_what_it_is_for() -> None:
-    (commands,) = (action for action in parser()._actions if action.choices)
-    assert commands.choices is not None
-    for name in commands.choices:
-        for action in commands.choices[name]._actions:  # type: ignore[index]
-            assert action.help, (name, action.option_strings)
+    waiting: list[tuple[str, argparse.ArgumentParser]] = [("", parser())]
+    for name, each in waiting:
+        for action in each._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                waiting.extend((f"{name} {word}".strip(), below) for word, below in action.choices.items())
+            elif name:
+                assert action.help, (name, action.option_strings)
+    assert {name for name, _ in waiting} >= cli._COMMANDS.keys()
 
 
 def test_what_stands_behind_the_dashes_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

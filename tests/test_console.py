@@ -27,6 +27,7 @@ DOWNLOADS = """
         activity.expect(6, 60_000_000)
         for each in range(6):
             activity.started(f"package{each}-1.0-py3-none-any.whl", 10_000_000)
+        activity.resumed("package0-1.0-py3-none-any.whl", 1_000_000)
         for _ in range(4):
             for each in range(6):
                 activity.advanced(f"package{each}-1.0-py3-none-any.whl", 2_500_000)
@@ -110,6 +111,18 @@ def test_more_than_was_expected_never_takes_negative_time() -> None:
     assert "-" not in lines._position(lines._begin + 1)
 
 
+def test_what_an_earlier_run_left_is_shown_and_not_counted_as_fast() -> None:
+    said = io.StringIO()
+    lines = _Lines(said)
+    lines.expect(1, 100_000_000)
+    lines.started("torch-2.9.whl", 100_000_000)
+    lines.resumed("torch-2.9.whl", 60_000_000)
+    lines.advanced("torch-2.9.whl", 20_000_000)
+    assert "Going on with torch-2.9.whl: 60 MB of it are here from before" in said.getvalue()
+    position = lines._position(lines._begin + 10)
+    assert position == "0 of 1 files, 80 MB of 100 MB at 2.0 MB/s, 10.0 s left"
+
+
 def test_quiet_leaves_warnings_and_results(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(quiet=True)
     with console.activity() as activity:
@@ -141,6 +154,7 @@ def test_without_a_terminal_there_are_no_escapes_and_no_rich() -> None:
     assert done.stderr.splitlines() == [
         "Resolving something",
         "Fetching 6 files, 60 MB",
+        "Going on with package0-1.0-py3-none-any.whl: 1.0 MB of it are here from before",
         "Installing 6 packages",
         " + new 1",
         " - old 1",
@@ -185,3 +199,12 @@ def test_on_a_terminal_there_are_bars(columns: int) -> None:
             assert words in text
         assert "60.0" in text
     assert text.rindex("all is well") > text.rindex("\x1b[?25h"), "the cursor is shown again before the summary"
+
+
+def test_nothing_that_anybody_wrote_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    console.result("ubuntu\x1b[2J 24.04\n\tnext")
+    console.warn("torch\x9b31m\r")
+    said = capsys.readouterr()
+    assert said.out == "ubuntu\\x1b[2J 24.04\n\tnext\n"
+    assert said.err == "warning: torch\\x9b31m\\x0d\n"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Asked", "environment_of", "lock_path_of", "project_folder"]
+__all__ = ["Asked", "environment_of", "is_lock", "lock_path_of", "project_folder"]
+
+_LOCK_NAME = re.compile(r"pylock(\.[^.]+)?\.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,18 @@ class Asked:
     groups: tuple[str, ...] = ()
     variant: str | None = None
     require: str | None = None
+    gpus: str | None = None
     venv: Path | None = None
     python: str | None = None
     frozen: bool = False
     dry_run: bool = False
     check: bool = False
+    keep_extras: bool = False
+    no_verify: bool = False
     upgrade: bool = False
+    upgrade_packages: tuple[str, ...] = ()
+    python_versions: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
     output: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     options: tuple[str, ...] = ()
@@ -54,6 +63,13 @@ def lock_path_of(asked: Asked) -> Path:
     if not asked.requirements:
         return project_folder(asked) / "pylock.toml"
     first = asked.requirements[0].absolute()
+    if is_lock(first):
+        return first
     if not first.is_file():  # a pipe, as in `-r <(echo torch)`
         return project_folder(asked) / "pylock.requirements.toml"
     return first.parent / f"pylock.{first.name.split('.', maxsplit=1)[0]}.toml"
+
+
+def is_lock(path: Path) -> bool:
+    """Whether the name is one that PEP 751 keeps for locks: `-r` takes such a file too, as pip's does."""
+    return _LOCK_NAME.fullmatch(path.name) is not None

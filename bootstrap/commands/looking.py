@@ -14,7 +14,8 @@ from packaging.version import Version
 
 from bootstrap import stamp
 from bootstrap.commands.asked import Asked, environment_of
-from bootstrap.environment import activation, verification
+from bootstrap.commands.site_tables import ensure_usable
+from bootstrap.environment import activation, generations, history, verification
 from bootstrap.environment.installed import Distribution, installed
 from bootstrap.environment.interpreter import Interpreter, describe
 from bootstrap.environment.layout import Layout
@@ -27,13 +28,19 @@ __all__ = ["tree", "verify_environment"]
 def verify_environment(asked: Asked) -> Mapping[str, Any]:
     """Prove that the environment is what `sync` made of the lock: every package, every byte, and that torch computes.
 
+    What is not is remembered in the environment, so that the next sync makes it anew, whatever the stamp says.
     Raises InputError if there is no environment of ours, VerificationError with every issue.
     """
     venv, interpreter, layout = _opened(asked)
-    expected = _made(venv)
-    issues = verification.issues(*layout.site_packages, expected=expected, markers=interpreter.markers, extras={})
+    expected, guests = _made(venv)
+    issues = verification.issues(
+        *layout.site_packages, expected=expected, markers=interpreter.markers, extras={}, guests=guests
+    )
     issues = (*issues, *verification.altered(*layout.site_packages))
     if issues:
+        current = generations.current(venv)
+        if current is not None:
+            history.distrust(current)
         raise VerificationError([*issues, "`torchstrap sync` makes it anew"])
     proof = verification.prove(venv / layout.python, expected)
     return {
@@ -44,17 +51,19 @@ def verify_environment(asked: Asked) -> Mapping[str, Any]:
     }
 
 
-def _made(venv: Path) -> Mapping[str, Version]:
-    """What the last sync put into the environment, by name."""
+def _made(venv: Path) -> tuple[Mapping[str, Version], frozenset[str]]:
+    """What the last sync put into the environment, by name, and the names of what it kept beside that."""
     try:
-        packages = json.loads((venv / stamp.OUTCOME).read_bytes())["packages"]
-        return {each["name"]: Version(each["version"]) for each in packages}
+        document = json.loads((venv / stamp.OUTCOME).read_bytes())
+        packages = {each["name"]: Version(each["version"]) for each in document["packages"]}
+        return packages, frozenset(each["name"] for each in document.get("extras", ()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(venv, "was not made by `torchstrap sync`, so there is nothing to compare it with") from error
 
 
 def tree(asked: Asked) -> Iterator[str]:
     """What needs what, one line per package and requirement; what has been shown is not unfolded again."""
+    ensure_usable()
     _, interpreter, layout = _opened(asked)
     packages: Mapping[str, Distribution] = {each.normalized: each for each in installed(*layout.site_packages)}
     needs = {name: tuple(_needs(each, interpreter.markers, packages)) for name, each in packages.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ class Package:
 class Outcome:
     """The environment after a `sync`, and how it differs from the one before.
 
-    `changed` is True when `.venv` is another environment than it was, or would be with `--dry-run`.
+    `changed` is True when `.venv` is another environment than it was, or would be with `--dry-run`. `guests` are
+    packages that a hand put there and `--keep-extras` kept; the lock does not know them.
     """
 
     changed: bool
@@ -57,6 +58,7 @@ class Outcome:
     removed: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    guests: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> Mapping[str, Any]:
         """The document of `sync --json`."""
@@ -80,6 +82,7 @@ class Outcome:
             "removed": list(self.removed),
             "replaced": list(self.replaced),
             "warnings": list(self.warnings),
+            "extras": [{"name": name, "version": version} for name, version in self.guests.items()],
         }
 
     def unchanged(self) -> Outcome:
@@ -96,6 +99,9 @@ class Outcome:
         if torch is None:
             count = len(self.packages)
             named = "1 package" if count == 1 else f"{count} packages"
+            if self.choice.offer.packages is not None:
+                taken = f"{self.choice.offer.name}: {self.choice.reason}"
+                return f"{self.environment}: {named} for Python {self.python} ({taken})"
             return f"{self.environment}: {named} for Python {self.python}, torch not among them"
         return f"{self.environment}: {torch} ({self.choice.offer.name}): {self.choice.reason}"
 

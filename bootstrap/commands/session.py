@@ -15,14 +15,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.specifiers import SpecifierSet
+
 from bootstrap import toml
 from bootstrap.commands.activity import Activity
-from bootstrap.commands.asked import Asked, environment_of, lock_path_of, project_folder
+from bootstrap.commands.asked import Asked, environment_of, is_lock, lock_path_of, project_folder
 from bootstrap.commands.choosing import Selection, select_offer
 from bootstrap.commands.machine import this_machine
+from bootstrap.commands.site_tables import ensure_usable
 from bootstrap.commands.workshop import Workshop
 from bootstrap.environment.discovery import find
 from bootstrap.environment.interpreter import Interpreter, target
+from bootstrap.errors import UsageError
+from bootstrap.lock.pylock_read import document
 from bootstrap.project import indexes
 from bootstrap.project.model import Project
 from bootstrap.project.pip_configuration import PipConfiguration, read_pip_configuration
@@ -38,7 +43,7 @@ if TYPE_CHECKING:
     from bootstrap.project.requirements_file import Options
     from bootstrap.resolver.candidates import Policy
 
-__all__ = ["Session", "opened"]
+__all__ = ["Session", "opened", "settings_of"]
 
 
 @dataclass
@@ -141,6 +146,7 @@ class Session:
             no_binary=settings.no_binary,
             only_binary=settings.only_binary,
             exclude_newer=settings.exclude_newer,
+            undated=frozenset(settings.undated),
         )
 
     def select(self) -> Selection:
@@ -176,12 +182,14 @@ class Session:
             "no-binary": sorted(settings.no_binary),
             "only-binary": sorted(settings.only_binary),
             "exclude-newer": settings.exclude_newer.isoformat() if settings.exclude_newer else None,
+            "undated": sorted(settings.undated),
         }
 
 
 @contextmanager
 def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
     """A session for the block. With `--no-cache` all that is fetched lies in a folder that goes away with it."""
+    ensure_usable()
     configuration = read_pip_configuration(os.environ, _home())
     project, options = _read(asked)
     settings = read_settings(
@@ -208,6 +216,20 @@ def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
                 session.client.close()
 
 
+def settings_of(asked: Asked) -> Settings:
+    """The settings that hold in a folder, whether a project is in it or not. Raises ConfigurationError, InputError."""
+    folder = project_folder(asked)
+    has_table = (folder / "pyproject.toml").is_file()
+    return read_settings(
+        command_line=asked.settings,
+        environ=os.environ,
+        project_table=_table(asked) if has_table else {},
+        pip=read_pip_configuration(os.environ, _home()),
+        folder=folder,
+        working_folder=Path.cwd(),
+    )
+
+
 def _home() -> Path:
     """Containers run under users that nobody has heard of."""
     try:
@@ -219,6 +241,9 @@ def _home() -> Path:
 def _read(asked: Asked) -> tuple[Project, Options | None]:
     if not asked.requirements and not asked.constraints:
         return read_project(project_folder(asked)), None
+    locks = [each for each in asked.requirements if is_lock(each)]
+    if locks:
+        return _of_lock(locks[0], asked), None
     from bootstrap.project.requirements_file import read_requirements  # noqa: PLC0415 - most runs read none
 
     if asked.requirements:
@@ -228,6 +253,14 @@ def _read(asked: Asked) -> tuple[Project, Options | None]:
     constrained = (*project.constraints, *narrowing.constraints)
     files = (*project.files, *narrowing.files)
     return replace(project, constraints=constrained, files=files), options
+
+
+def _of_lock(path: Path, asked: Asked) -> Project:
+    """What a lock says of the project that it was made for; it stands alone, and nothing narrows what it pins."""
+    if len(asked.requirements) > 1 or asked.constraints:
+        raise UsageError(f"{path} is a lock and installed as it is: give no other -r and no -c with it")
+    content = document(path)
+    return Project(path.absolute().parent, requires_python=content.requires_python or SpecifierSet(), files=(path,))
 
 
 def _table(asked: Asked) -> Mapping[str, object]:

@@ -7,11 +7,10 @@ choice ── lock ── pins of the selection ── key of the generation
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -24,25 +23,30 @@ from bootstrap import __version__, stamp
 from bootstrap.commands.activity import Activity
 from bootstrap.commands.asked import Asked, environment_of
 from bootstrap.commands.choosing import Selection, judged_by_lock
+from bootstrap.commands.clashing import with_clashes
+from bootstrap.commands.identity import identities, key_of
 from bootstrap.commands.lock_file import lock_text, save_lock
-from bootstrap.commands.locking import Locked, lock_for
+from bootstrap.commands.locking import Locked, decided, locked_pins
 from bootstrap.commands.outcome import Outcome, Package, difference
+from bootstrap.commands.proving import shown
 from bootstrap.commands.resolving import route_of
 from bootstrap.commands.session import Session, opened
-from bootstrap.commands.workshop import DESCRIPTIONS, description_of
-from bootstrap.environment import generations, verification
-from bootstrap.environment.installation import INSTALLER
-from bootstrap.environment.installed import installed
+from bootstrap.commands.standing import Standing, packages_of, standing, versions
+from bootstrap.commands.workshop import DESCRIPTIONS
+from bootstrap.environment import generations, history, known, verification
+from bootstrap.environment.guests import carry
+from bootstrap.environment.installed import Distribution
 from bootstrap.environment.layout import Layout
-from bootstrap.errors import ChoiceError, InputError, VerificationError
-from bootstrap.lock.selection import select
+from bootstrap.errors import ChoiceError
 from bootstrap.resolver.resolution import Direct, Pin
 from bootstrap.wheels.disk import writing
 from profiles import is_family
+from profiles.site import watched as site_tables
 
 __all__ = ["environment_of", "sync"]
 
 _PATIENCE = 600.0  # seconds to wait for another sync of the same environment
+_STORE_PATIENCE = 60.0  # seconds to wait for other runs to be done with a damaged entry
 
 
 def sync(asked: Asked, activity: Activity) -> Outcome:
@@ -50,26 +54,27 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
     with opened(asked, activity) as session:
         generations.ensure_ours(session.venv)
         inputs = _observed(session)
-        selection = session.select()
-        locked = lock_for(session, selection)
+        selection, locked = decided(session)
         # A lock that could not be written has to show before anything is built or switched.
         text = lock_text(session, locked.lock) if locked.is_new else None
         pins = _pins(session, selection, locked)
-        selection = _judged(session, selection, pins)
+        selection = with_clashes(_judged(session, selection, pins), pins)
         for warning in selection.choice.warnings:
             session.warn(warning)
         if asked.dry_run or asked.check:
-            return _outcome(session, selection, pins, locked)
+            return _outcome(session, selection, pins, locked, _looked_at(session, pins))
         with generations.locked(
             session.venv, limit=_PATIENCE, waiting=lambda: activity.step(f"Waiting for another sync of {session.venv}")
         ):
-            outcome = _outcome(session, selection, pins, locked)
-            generation = _standing(session, pins) or _build(session, pins)
+            there = _looked_at(session, pins)
+            outcome = _outcome(session, selection, pins, locked, there)
+            generation = _proven(session, pins, there) or _build(session, pins, there)
             if text is not None:
                 save_lock(session, locked.lock, text)
-            outcome = replace(outcome, warnings=session.everything_to_say())
+            outcome = replace(outcome, warnings=session.everything_to_say(), guests=_guests(generation, there))
             _describe(generation, outcome)
             generations.switch(session.venv, generation.name)
+            known.remember(session.cache, session.venv)
             if inputs == _observed(session):
                 _leave_stamp(session, generation, outcome)
         return outcome
@@ -77,12 +82,11 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
 
 def _pins(session: Session, selection: Selection, locked: Locked) -> tuple[Pin, ...]:
     """What the lock holds for the selection, and the project itself if it is a package."""
-    offer = selection.choice.offer
-    extras = selection.extras | ({offer.name} if offer.kind == "variant" else set())
-    pins = select(locked.lock, extras, selection.groups, session.target)
-    project = session.project
+    offer, pins, project = selection.choice.offer, locked_pins(session, selection, locked), session.project
     session.workshop.settle(route_of(session, selection, offer), offer, pins)
-    if not project.has_build_system or project.name is None:
+    # Another tool's lock may name the project itself.
+    is_there = project.name is not None and any(pin.name == canonicalize_name(project.name) for pin in pins)
+    if not project.has_build_system or project.name is None or is_there:
         return pins
     own = Direct(project.root.as_uri(), path=project.root, editable=True)
     version = session.workshop.metadata(own).version if project.version is None else project.version
@@ -92,48 +96,102 @@ def _pins(session: Session, selection: Selection, locked: Locked) -> tuple[Pin, 
 
 def _judged(session: Session, selection: Selection, pins: tuple[Pin, ...]) -> Selection:
     """The selection in the light of the torch that is locked. Raises ChoiceError if this machine can run none."""
-    torch = next((pin.version for pin in pins if pin.name == "torch"), None)
     if selection.obstacle is not None and any(is_family(pin.name) for pin in pins):
         raise ChoiceError(selection.obstacle)
-    if torch is None:
+    if not any(pin.name == "torch" for pin in pins):
+        if selection.choice.offer.packages is not None:
+            return selection
         # What a GPU could do is of no interest to an environment without torch.
         return replace(selection, choice=replace(selection.choice, torch=None, warnings=()))
-    return judged_by_lock(selection, session.machine, session.target.markers, torch, session.asked.require)
+    return judged_by_lock(selection, pins, session.asked.require)
 
 
-def _standing(session: Session, pins: tuple[Pin, ...]) -> Path | None:
-    """A generation that is exactly this and untouched; the current one if that is one."""
-    key = _key(session, pins)
-    current = generations.current(session.venv)
-    fitting = [each for each in generations.listed(session.venv) if each.name == key or each.name.startswith(f"{key}-")]
-    for each in sorted(fitting, key=lambda each: each != current):
-        if _is_untouched(session, each, pins):
-            return each
-    if current in fitting:
-        session.warn(f"{session.venv} was changed by hand since it was built; it is built again from the lock")
-    return None
+def _looked_at(session: Session, pins: tuple[Pin, ...]) -> Standing:
+    """What stands already; what a hand has done to it is said."""
+    found = standing(session, pins)
+    sentence = found.sentence(session.venv, keeping=session.asked.keep_extras)
+    if sentence:
+        session.warn(sentence)
+    return found
 
 
-def _build(session: Session, pins: tuple[Pin, ...]) -> Path:
+def _proven(session: Session, pins: tuple[Pin, ...], there: Standing) -> Path | None:
+    """The generation that stands. One that was built with `--no-verify` has its proof made up for."""
+    generation = there.generation
+    if generation is not None and history.marker_of(generation).get("proven") is False:
+        guests = there.drift.added if generation == there.current else ()
+        python = generation / Layout.of(session.interpreter, generation, session.venv).python
+        shown(session, python, versions(pins), [*identities(pins), *_named(guests).items()])
+    return generation
+
+
+def _build(session: Session, pins: tuple[Pin, ...], there: Standing) -> Path:
     """A new generation, verified. One that was changed by hand keeps its name and its place until the switch."""
-    key = _key(session, pins)
-    name = key if generations.find(session.venv, key) is None else f"{key}-{secrets.token_hex(4)}"
+    if there.fits and there.current is not None:
+        _take_out_damaged(session, pins, there.current)
+    key = key_of(session, pins)
+    guests = there.drift.added if session.asked.keep_extras else ()
+    taken = generations.find(session.venv, key) is not None
+    name = f"{key}-{secrets.token_hex(4)}" if guests or taken else key
 
-    def fill(folder: Path) -> None:
-        for warning in session.workshop.assemble(pins, folder, session.venv):
+    def fill(folder: Path) -> Mapping[str, Any]:
+        assembled = session.workshop.assemble(pins, folder, session.venv)
+        for warning in assembled.warnings:
             session.warn(warning)
-        session.activity.step("Verifying")
         layout = Layout.of(session.interpreter, folder, session.venv)
+        came = _carried(session, guests, there.current, layout)
+        session.activity.step("Verifying")
         with ThreadPoolExecutor(max_workers=1) as aside:
-            proof = aside.submit(verification.prove, folder / layout.python, _versions(pins))
-            verification.verify_consistency(*layout.site_packages, **_expectations(session, pins))
-            proof.result()
-        for site in layout.site_packages:
+            files = [*identities(pins), *came.items()]
+            proof = aside.submit(shown, session, folder / layout.python, versions(pins), files)
+            verification.verify_consistency(*layout.site_packages, **_expectations(session, pins), guests=came)
+            proven = proof.result()
+        for packages in layout.site_packages:
             # Python would make it at the first import of a lone module and so touch the folder that the stamp watches.
-            (site / "__pycache__").mkdir(exist_ok=True)
+            (packages / "__pycache__").mkdir(exist_ok=True)
+        made_of = {"python": str(session.interpreter.path), "torchstrap": __version__, "entries": assembled.entries}
+        return {**made_of, "guests": came, "proven": proven}
 
-    marker = {"python": str(session.interpreter.path), "torchstrap": __version__}
-    return generations.build(session.venv, name, fill, marker)
+    return generations.build(session.venv, name, fill)
+
+
+def _take_out_damaged(session: Session, pins: tuple[Pin, ...], spoiled: Path) -> None:
+    """What was spoiled in an environment may have been so through a link, and then the store's file is the same."""
+    store = session.store
+    is_damaged = store.altered if history.is_distrusted(spoiled) else store.damage
+    for pin in pins:
+        wheel = store.find(pin.files[0].hashes["sha256"]) if pin.files else None
+        if wheel is not None and is_damaged(wheel):
+            session.warn(f"{wheel.filename} was damaged in the store; it is fetched again")
+            with store.alone(_STORE_PATIENCE):
+                store.remove(wheel.sha256)
+
+
+def _carried(
+    session: Session, guests: Sequence[Distribution], current: Path | None, layout: Layout
+) -> Mapping[str, str]:
+    """Take packages that a hand added along, with a warning for what does not come or does not fit."""
+    if not guests or current is None:
+        return {}
+    old = Layout.of(session.interpreter, current, session.venv)
+    carried = carry(guests, old, layout, is_family)
+    came = _named(carried.packages)
+    unmet = verification.unmet(*layout.site_packages, of=came, markers=session.target.markers) if came else ()
+    for warning in (*carried.warnings, *unmet):
+        session.warn(warning)
+    return came
+
+
+def _named(guests: Sequence[Distribution]) -> Mapping[str, str]:
+    return {each.normalized: each.version for each in guests}
+
+
+def _guests(generation: Path, there: Standing) -> Mapping[str, str]:
+    """The packages in the environment that the lock does not know."""
+    if generation == there.generation:
+        return _named(there.drift.added) if generation == there.current else {}
+    found = history.marker_of(generation).get("guests", {})
+    return found if isinstance(found, dict) else {}
 
 
 def _describe(generation: Path, outcome: Outcome) -> None:
@@ -147,65 +205,18 @@ def _describe(generation: Path, outcome: Outcome) -> None:
 def _expectations(session: Session, pins: tuple[Pin, ...]) -> dict[str, Any]:
     """What verification compares an environment with."""
     return {
-        "expected": _versions(pins),
+        "expected": versions(pins),
         "markers": session.target.markers,
         "overridden": {canonicalize_name(each.name) for each in session.project.overrides},
     }
 
 
-def _is_untouched(session: Session, generation: Path, pins: tuple[Pin, ...]) -> bool:
-    """Whether a generation still is what we built: every package is ours, of the right version, with all its files."""
-    layout = Layout.of(session.interpreter, generation, session.venv)
-    if not (generation / layout.python).exists():
-        return False
-    if any(each.installer.encode() != INSTALLER.strip() for each in installed(*layout.site_packages)):
-        return False
-    try:
-        verification.verify(*layout.site_packages, **_expectations(session, pins))
-    except VerificationError:
-        return False
-    return True
-
-
-def _key(session: Session, pins: tuple[Pin, ...]) -> str:
-    """Names a generation by all that makes it what it is: the files, the interpreter, the stable path, our version."""
-    content = [
-        __version__,
-        session.interpreter.key,
-        str(session.venv),
-        [_identity(pin) for pin in sorted(pins, key=lambda pin: pin.name)],
-    ]
-    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-    torch = next((str(pin.version) for pin in pins if pin.name == "torch"), None)
-    return f"torch-{torch}-{digest}" if torch else digest
-
-
-def _identity(pin: Pin) -> list[Any]:
-    if pin.files:
-        file = pin.files[0]
-        if "sha256" not in file.hashes:
-            raise InputError(
-                "the lock", f"has no sha256 for {file.filename}; write it anew with `torchstrap lock --upgrade`"
-            )
-        return [pin.name, str(pin.version), file.filename, file.hashes["sha256"]]
-    direct = pin.direct
-    if direct is None:
-        return [pin.name, str(pin.version)]
-    description = description_of(direct.path) if direct.path else None
-    return [pin.name, str(pin.version), direct.url, direct.editable, dict(direct.hashes), description]
-
-
-def _versions(pins: tuple[Pin, ...]) -> Mapping[str, Version]:
-    return {pin.name: pin.version for pin in pins}
-
-
-def _outcome(session: Session, selection: Selection, pins: tuple[Pin, ...], locked: Locked) -> Outcome:
+def _outcome(session: Session, selection: Selection, pins: tuple[Pin, ...], locked: Locked, there: Standing) -> Outcome:
     """How the environment and its lock will differ from what they are now."""
     packages = tuple(Package.of(pin) for pin in sorted(pins, key=lambda pin: pin.name))
-    current = generations.current(session.venv)
-    added, removed, replaced = difference(_packages_of(current), packages)
+    added, removed, replaced = difference(packages_of(there.current), packages)
     return Outcome(
-        changed=locked.is_new or current is None or _standing(session, pins) != current,
+        changed=locked.is_new or there.current is None or there.generation != there.current,
         choice=selection.choice,
         environment=session.venv,
         python=session.target.python,
@@ -217,20 +228,9 @@ def _outcome(session: Session, selection: Selection, pins: tuple[Pin, ...], lock
     )
 
 
-def _packages_of(generation: Path | None) -> tuple[Package, ...]:
-    """What an earlier sync said that it installed."""
-    if generation is None:
-        return ()
-    try:
-        document = json.loads((generation / stamp.OUTCOME).read_bytes())
-        return tuple(Package(**each) for each in document["packages"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()
-
-
 def _observed(session: Session) -> Mapping[str, str]:
     """What the files that say what is wanted look like: if one changes while we work, the work is out of date."""
-    watched = (*session.project.files, *session.configuration.places, *_descriptions(session))
+    watched = (*session.project.files, *session.configuration.places, *site_tables(), *_descriptions(session))
     return {str(path): stamp.observe(f"file {path}") for path in watched}
 
 

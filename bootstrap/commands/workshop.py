@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -43,10 +44,17 @@ if TYPE_CHECKING:
     from bootstrap.index.metadata import Metadata
     from profiles import Offer
 
-__all__ = ["DESCRIPTIONS", "Workshop", "description_of"]
+__all__ = ["DESCRIPTIONS", "Assembled", "Workshop", "description_of"]
 
 DESCRIPTIONS = ("pyproject.toml", "setup.py", "setup.cfg")
 _CONNECTIONS = 16
+
+
+class Assembled(NamedTuple):
+    """What came of putting an environment together: the store's entries that are in it, and sentences for people."""
+
+    entries: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass
@@ -121,14 +129,16 @@ class Workshop:
             for pin in pins
         }
 
-    def assemble(self, pins: Sequence[Pin], folder: Path, final: Path) -> tuple[str, ...]:
-        """A complete environment in `folder`, meant for the path `final`. Returns warnings."""
-        wheels = self.wheels(pins)
-        self.session.activity.step(f"Installing {len(pins)} package{'s' if len(pins) != 1 else ''}")
-        interpreter = self.session.interpreter
-        virtual.create(folder, interpreter, final, self.session.cache)
-        installs = [Install(wheels[pin.name], "" in pin.wanted_by, _direct_url(pin)) for pin in pins]
-        return install(installs, Layout.of(interpreter, folder, final), exclusive=is_family)
+    def assemble(self, pins: Sequence[Pin], folder: Path, final: Path) -> Assembled:
+        """A complete environment in `folder`, meant for the path `final`."""
+        with self.session.store.in_use():
+            wheels = self.wheels(pins)
+            self.session.activity.step(f"Installing {len(pins)} package{'s' if len(pins) != 1 else ''}")
+            interpreter = self.session.interpreter
+            virtual.create(folder, interpreter, final, self.session.cache)
+            installs = [Install(wheels[pin.name], "" in pin.wanted_by, _direct_url(pin)) for pin in pins]
+            warnings = install(installs, Layout.of(interpreter, folder, final), exclusive=is_family)
+            return Assembled(tuple(sorted(each.sha256 for each in wheels.values())), warnings)
 
     def provide(self, requirements: Sequence[str]) -> Path:
         """An interpreter that has the requirements of a build, from the ordinary indexes; made once per set of pins."""
@@ -152,6 +162,8 @@ class Workshop:
         digest = hashlib.sha256(repr([session.interpreter.key, *(_identity(pin) for pin in pins)]).encode()).hexdigest()
         folder = session.cache / "builds" / digest[:16]
         python = folder / session.interpreter.python
+        with session.store.in_use(), suppress(OSError):
+            os.utime(folder)  # `cache gc` goes by it
         if python.exists():
             return python
         with writing("preparing a build", folder.parent):
@@ -186,6 +198,8 @@ class Workshop:
         def report(event: Event) -> None:
             if event.kind == "started":
                 activity.started(event.download.filename, event.amount or None)
+            elif event.kind == "resumed":
+                activity.resumed(event.download.filename, event.amount)
             elif event.kind == "advanced":
                 activity.advanced(event.download.filename, event.amount)
             elif event.kind == "finished":

@@ -1,7 +1,8 @@
 """Generations: `.venv` is a link to one complete environment, and changes by replacing the link.
 
     .venv -> .venv.generations/<key>                    the current one
-    .venv.generations/<key>/generation.json             written last: what is here is complete
+    .venv.generations/<key>/generation.json             written last: what is here is complete; its time: last used
+    .venv.generations/<key>/distrusted                  somebody found other bytes in it than it was built with
     .venv.generations/<key>.building-<pid>/             one in the making, renamed to <key> when it is complete
     .venv.generations/<key>.removing-<pid>/             one on its way out
     .venv.generations/lock                              held while anything of this is changed
@@ -33,7 +34,19 @@ from bootstrap.wheels.disk import writing
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["MARKER", "build", "current", "ensure_ours", "find", "folder_of", "listed", "locked", "remove", "switch"]
+__all__ = [
+    "MARKER",
+    "build",
+    "current",
+    "ensure_ours",
+    "find",
+    "folder_of",
+    "listed",
+    "litter",
+    "locked",
+    "remove",
+    "switch",
+]
 
 MARKER = "generation.json"
 KEPT = 3
@@ -137,12 +150,12 @@ def _acquire(held: int, venv: Path, limit: float, waiting: Callable[[], None]) -
         time.sleep(POLL)
 
 
-def build(venv: Path, key: str, fill: Callable[[Path], None], marker: Mapping[str, Any] | None = None) -> Path:
+def build(venv: Path, key: str, fill: Callable[[Path], Mapping[str, Any] | None]) -> Path:
     """The complete generation of a key: the one that exists, or a new one that `fill` is given an empty folder for.
 
     To be called under `locked`. If `fill` raises, its folder is removed and the error goes on. If the process is
-    killed, the folder stays under a name that nothing takes for a generation, and the next build removes it. `marker`
-    is kept as JSON in the generation. Raises CannotWriteError or NotPermittedError.
+    killed, the folder stays under a name that nothing takes for a generation, and the next build removes it. What
+    `fill` returns is kept as JSON in the generation (`marker_of`). Raises CannotWriteError or NotPermittedError.
     """
     folder = folder_of(venv)
     found = find(venv, key)
@@ -151,13 +164,14 @@ def build(venv: Path, key: str, fill: Callable[[Path], None], marker: Mapping[st
     generation, building = folder / key, folder / f"{key}.building-{os.getpid()}"
     with writing(f"building {venv.name}", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        for each in litter(venv):
+            shutil.rmtree(each, ignore_errors=True)
         if generation.exists():
             _remove(generation)  # without a marker: somebody has been at it
         try:
             building.mkdir()
-            fill(building)
-            _mark(building, {"schema": 1, "key": key, **(marker or {})})
+            told = fill(building)
+            _mark(building, {"schema": 1, "key": key, **(told or {})})
             building.rename(generation)
             _settle(folder)
         except BaseException:
@@ -250,12 +264,15 @@ def _settle(folder: Path) -> None:
         os.close(opened)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what processes that are no more have left."""
-    for each in folder.iterdir():
-        unfinished = UNFINISHED.fullmatch(each.name)
-        if unfinished and not _alive(int(unfinished["process"])):
-            shutil.rmtree(each, ignore_errors=True)
+def litter(venv: Path) -> tuple[Path, ...]:
+    """What processes that are no more have left among the generations; the next build removes it."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for each in folder_of(venv).iterdir():
+            unfinished = UNFINISHED.fullmatch(each.name)
+            if unfinished and not _alive(int(unfinished["process"])):
+                found.append(each)
+    return tuple(sorted(found))
 
 
 def _alive(process: int) -> bool:

@@ -26,7 +26,18 @@ from packaging.version import InvalidVersion, Version
 from bootstrap.environment.installed import Distribution, by_name, installed
 from bootstrap.errors import VerificationError
 
-__all__ = ["Proof", "altered", "issues", "prove", "verify", "verify_consistency"]
+__all__ = [
+    "SCRIPT",
+    "Proof",
+    "altered",
+    "issues",
+    "prove",
+    "same_version",
+    "spoiled_files",
+    "unmet",
+    "verify",
+    "verify_consistency",
+]
 
 TORCH = canonicalize_name("torch")
 LIMIT = 300  # seconds; the first import of torch from a network file system takes minutes
@@ -66,9 +77,12 @@ def verify(
     markers: Mapping[str, str],
     extras: Mapping[str, frozenset[str]] | None = None,
     overridden: Container[str] = (),
+    guests: Container[str] = (),
 ) -> None:
     """Compare an environment with what was locked. Raises VerificationError with all `issues`."""
-    found = issues(*site_packages, expected=expected, markers=markers, extras=extras or {}, overridden=overridden)
+    found = issues(
+        *site_packages, expected=expected, markers=markers, extras=extras or {}, overridden=overridden, guests=guests
+    )
     if found:
         raise VerificationError(found)
 
@@ -79,13 +93,14 @@ def verify_consistency(
     markers: Mapping[str, str],
     extras: Mapping[str, frozenset[str]] | None = None,
     overridden: Container[str] = (),
+    guests: Container[str] = (),
 ) -> None:
     """`verify` without a look at each file: for an environment whose files have just been put there, one by one.
 
     Raises VerificationError with all that does not fit together.
     """
     packages = by_name(installed(*site_packages))
-    found = tuple(_inconsistencies(packages, expected, markers, extras or {}, overridden))
+    found = tuple(_inconsistencies(packages, expected, markers, extras or {}, overridden=overridden, guests=guests))
     if found:
         raise VerificationError(found)
 
@@ -96,17 +111,24 @@ def issues(
     markers: Mapping[str, str],
     extras: Mapping[str, frozenset[str]],
     overridden: Container[str] = (),
+    guests: Container[str] = (),
 ) -> tuple[str, ...]:
     """What is wrong, one sentence each: names and full versions, requirements, and files that should be there.
 
     `extras` are those that the project asks for, by normalized name; what packages ask of one another is followed.
-    Requirements on `overridden` names are the project's own affair.
+    Requirements on `overridden` names are the project's own affair. `guests` may be there without being expected.
     """
     packages = by_name(installed(*site_packages))
     return (
-        *_inconsistencies(packages, expected, markers, extras, overridden),
+        *_inconsistencies(packages, expected, markers, extras, overridden=overridden, guests=guests),
         *(issue for several in packages.values() for each in several for issue in _missing_files(each)),
     )
+
+
+def unmet(*site_packages: Path, of: Container[str], markers: Mapping[str, str]) -> tuple[str, ...]:
+    """The requirements of some packages, by normalized name, that an environment does not meet, one sentence each."""
+    packages = by_name(installed(*site_packages))
+    return tuple(_unmet(packages, tuple(name for name in packages if name in of), markers, {}, ()))
 
 
 def _inconsistencies(
@@ -114,10 +136,14 @@ def _inconsistencies(
     expected: Mapping[str, Version],
     markers: Mapping[str, str],
     extras: Mapping[str, frozenset[str]],
+    *,
     overridden: Container[str],
+    guests: Container[str],
 ) -> Iterator[str]:
-    yield from _differences(packages, {canonicalize_name(name): version for name, version in expected.items()})
-    yield from _unmet(packages, markers, extras, overridden)
+    wanted = {canonicalize_name(name): version for name, version in expected.items()}
+    yield from _differences({name: each for name, each in packages.items() if name not in guests}, wanted)
+    # What a guest lacks is a warning to whoever brought it, and no reason to refuse the environment.
+    yield from _unmet(packages, tuple(name for name in packages if name not in guests), markers, extras, overridden)
 
 
 def _differences(
@@ -129,11 +155,16 @@ def _differences(
             yield f"{name} is installed {len(several)} times ({listed}); there may be one."
         if name not in expected:
             yield f"{name} {several[0].version} is installed, but it is not in the lock."
-        elif _version(several[0].version) != expected[name]:
+        elif not same_version(several[0], expected[name]):
             yield f"{name} is installed in version {several[0].version or 'unknown'}, but {expected[name]} is locked."
     for name, version in expected.items():
         if name not in packages:
             yield f"{name} {version} is locked, but it is not installed."
+
+
+def same_version(package: Distribution, version: Version) -> bool:
+    """Whether a package is of this very version, local part included."""
+    return _version(package.version) == version
 
 
 def _version(text: str) -> Version | None:
@@ -145,12 +176,13 @@ def _version(text: str) -> Version | None:
 
 def _unmet(
     packages: Mapping[NormalizedName, tuple[Distribution, ...]],
+    first: tuple[NormalizedName, ...],
     markers: Mapping[str, str],
     asked: Mapping[str, frozenset[str]],
     overridden: Container[str],
 ) -> Iterator[str]:
-    """Follow the requirements of every package, without extras and with each that is in play, each once."""
-    waiting = deque([(name, "") for name in packages])
+    """Follow the requirements of the `first` packages, without extras and with each that is in play, each once."""
+    waiting = deque([(name, "") for name in first])
     waiting.extend((canonicalize_name(name), extra) for name, extras in asked.items() for extra in sorted(extras))
     seen = set(waiting)
     said: set[str] = set()
@@ -198,12 +230,27 @@ def _missing_files(package: Distribution) -> Iterator[str]:
     if not package.record:
         yield f"{package.name} {package.version} has no RECORD, so nobody knows which files are its own."
         return
-    site = str(package.folder.parent)
-    with (package.folder / "RECORD").open(encoding="utf-8", newline="") as file:
-        gone = [row[0] for row in csv.reader(file) if row and not os.path.lexists(f"{site}/{row[0]}")]
+    gone = [path for path, is_there in spoiled_files(package) if not is_there]
     if gone:
         more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
         yield f"{package.name} {package.version} lacks {', '.join(gone[:SHOWN])}{more}."
+
+
+def spoiled_files(package: Distribution) -> Iterator[tuple[str, bool]]:
+    """The files of a package that are gone or have another size than its RECORD says, and whether they are there."""
+    if not package.record:
+        return
+    site = str(package.folder.parent)
+    with (package.folder / "RECORD").open(encoding="utf-8", newline="") as file:
+        for row in csv.reader(file):
+            if row:
+                try:
+                    size = os.stat(f"{site}/{row[0]}").st_size  # noqa: PTH116 - one string per file
+                except OSError:
+                    yield row[0], False
+                    continue
+                if len(row) == RECORD_COLUMNS and row[2].isdecimal() and int(row[2]) != size:
+                    yield row[0], True
 
 
 def altered(*site_packages: Path) -> tuple[str, ...]:

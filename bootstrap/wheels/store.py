@@ -4,25 +4,32 @@
     <root>/wheels/<aa>/<sha256>/tree/         its files
     <root>/building/<sha256>-<pid>-<random>/  an entry in the making
     <root>/incoming/                          archives on their way (bootstrap/wheels/download.py)
+    <root>/store.lock                         held by who links entries and by who removes them (holding.py)
 
-An entry appears by one rename of a finished folder, so whoever sees it sees all of it. If two processes make the same
-entry, the first rename wins and the other takes that one. Readers need no lock and no permission to write.
+An entry appears by one rename of a finished folder and disappears by one, so whoever sees it sees all of it. If two
+processes make the same entry, the first rename wins and the other takes that one. Readers need no permission to write.
+A removed entry harms no environment: links and copies keep their files, and what is wanted again is fetched again.
 """
 
 from __future__ import annotations
 
+import base64
+import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.errors import HashMismatchError, InputError
+from bootstrap.wheels import holding
 from bootstrap.wheels.contents import Contents
 from bootstrap.wheels.disk import writing
 
@@ -95,7 +102,8 @@ class Store:
         try:
             return StoredWheel(sha256, folder, Contents.from_json(json.loads(text)))
         except (ValueError, LookupError, TypeError) as error:
-            raise InputError(folder / "wheel.json", "is damaged; remove its folder, it will be made again") from error
+            problem = "is damaged; `torchstrap cache verify` takes it out, and the next sync makes it again"
+            raise InputError(folder / "wheel.json", problem) from error
 
     def add(self, archive: Path, filename: str, sha256: str | None = None) -> StoredWheel:
         """Hash, check and unpack a wheel's archive, which stays where it is.
@@ -141,6 +149,26 @@ class Store:
         for shelf in sorted((self.root / "wheels").glob("[0-9a-f][0-9a-f]")):
             yield from sorted(each.name for each in shelf.iterdir() if DIGEST.fullmatch(each.name))
 
+    def in_use(self) -> AbstractContextManager[None]:
+        """For the time in which entries are found and linked: none of them is removed meanwhile."""
+        return holding.together(self.root / "store.lock")
+
+    def alone(self, limit: float) -> AbstractContextManager[bool]:
+        """For taking entries out while nobody links any; False where the file system cannot promise that.
+
+        `limit` in seconds; raises TryAgainError when it has passed, CannotWriteError or NotPermittedError.
+        """
+        return holding.alone(self.root / "store.lock", limit)
+
+    def is_linked(self, wheel: StoredWheel) -> bool:
+        """Whether a file of an entry has a second name somewhere, as in an environment. Copies do not show."""
+        tree = str(wheel.tree)
+        return any(_links(f"{tree}/{path}") > 1 for path in _paths(wheel))
+
+    def made(self, sha256: str) -> float:
+        """The moment at which an entry was made, in seconds since 1970. Raises OSError if it is gone."""
+        return self.folder_of(sha256).joinpath("wheel.json").stat().st_mtime
+
     def damage(self, wheel: StoredWheel) -> tuple[str, ...]:
         """The files of an entry that are gone or have another size, as after a power cut or an edit in place."""
         tree = str(wheel.tree)
@@ -148,14 +176,56 @@ class Store:
         listed += [(each.source, each.size) for each in wheel.contents.data]
         return tuple(path for path, size in listed if _size(f"{tree}/{path}") != size)
 
-    def remove(self, sha256: str) -> None:
-        """Take an entry away; environments that were linked from it keep their files."""
-        folder = self.folder_of(sha256)
-        leaving = self.root / "building" / f"{sha256[:16]}-{os.getpid()}-{secrets.token_hex(4)}"
-        with writing(f"removing {sha256[:16]}", self.root):
+    def altered(self, wheel: StoredWheel) -> tuple[str, ...]:
+        """The files of an entry whose bytes are not those that its RECORD promises. Reads everything that is there."""
+        rows = [(row[0], row[1]) for row in csv.reader(io.StringIO(wheel.contents.record)) if len(row) > 1]
+        rows += [(each.source, each.digest) for each in wheel.contents.data]
+        gone = self.damage(wheel)
+        promised = ((path, digest) for path, digest in rows if digest and path not in gone)
+        return (*gone, *(path for path, digest in promised if _record_hash(wheel.tree / path, digest) != digest))
+
+    def take_out(self, sha256: str) -> Path:
+        """An entry loses its place, at once. Returns the folder in which its files wait to be removed."""
+        return self.set_aside(self.folder_of(sha256))
+
+    def set_aside(self, folder: Path) -> Path:
+        """Anything below the root loses its place, at once. Returns where it waits to be removed."""
+        leaving = self.root / "building" / f"{folder.name[:16]}-{os.getpid()}-{secrets.token_hex(4)}"
+        with writing(f"removing {folder.name[:16]}", self.root):
             leaving.parent.mkdir(parents=True, exist_ok=True)
             folder.rename(leaving)
+        return leaving
+
+    def remove(self, sha256: str) -> None:
+        """Take an entry away; environments that were linked from it keep their files."""
+        leaving = self.take_out(sha256)
+        with writing(f"removing {sha256[:16]}", self.root):
             shutil.rmtree(leaving)
+
+
+def _paths(wheel: StoredWheel) -> Iterator[str]:
+    yield from wheel.contents.paths
+    yield from (each.source for each in wheel.contents.data)
+
+
+def _links(path: str) -> int:
+    try:
+        return os.stat(path).st_nlink  # noqa: PTH116
+    except OSError:
+        return 0
+
+
+def _record_hash(path: Path, promised: str) -> str | None:
+    """The hash of a file in the way that RECORD spells the promised one; None where that cannot be made."""
+    algorithm = promised.partition("=")[0]
+    try:
+        digest = hashlib.new(algorithm)
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    except (OSError, ValueError):
+        return None
+    return f"{algorithm}={base64.urlsafe_b64encode(digest.digest()).rstrip(b'=').decode()}"
 
 
 def _size(path: str) -> int | None:

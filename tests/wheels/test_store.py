@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import BadDistributionError, CannotWriteError, HashMismatchError, InputError, NotPermittedError
+from bootstrap.errors import (
+    BadDistributionError,
+    CannotWriteError,
+    HashMismatchError,
+    InputError,
+    NotPermittedError,
+    TryAgainError,
+)
 from bootstrap.wheels.store import Store, sha256_of
 from tests.making import make_wheel
 
@@ -74,7 +81,7 @@ def test_says_when_an_entry_is_damaged(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     entry = store.add(archive, archive.name)
     (entry.folder / "wheel.json").write_text("{")
-    with pytest.raises(InputError, match="remove its folder"):
+    with pytest.raises(InputError, match="cache verify"):
         store.find(entry.sha256)
 
 
@@ -149,3 +156,43 @@ def test_says_that_a_file_system_is_read_only(tmp_path: Path, tiny_disk: Path) -
     subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
     with pytest.raises(CannotWriteError, match="read-only"):
         Store(tiny_disk / "store").add(archive, archive.name)
+
+
+def test_tells_entries_that_are_linked_from_those_that_are_not(tmp_path: Path) -> None:
+    archive = make_wheel(tmp_path, "tool", "1.0", files={"a.py": "1", "tool-1.0.data/data/share/b": "2"})
+    store = Store(tmp_path / "store")
+    entry = store.add(archive, archive.name)
+    assert not store.is_linked(entry)
+    linked = tmp_path / "linked"
+    os.link(entry.tree / "tool-1.0.data/data/share/b", linked)
+    assert store.is_linked(entry)
+    linked.unlink()
+    assert not store.is_linked(entry)
+
+
+def test_reads_what_has_the_same_size_too(tmp_path: Path) -> None:
+    files = {"a.py": "abc", "b.py": "abc", "c.py": "abc", "tool-1.0.data/data/share/d": "abc"}
+    archive = make_wheel(tmp_path, "tool", "1.0", files=files)
+    store = Store(tmp_path / "store")
+    entry = store.add(archive, archive.name)
+    assert store.altered(entry) == ()
+    (entry.tree / "a.py").write_text("abcd")
+    (entry.tree / "b.py").unlink()
+    for each in ("c.py", "tool-1.0.data/data/share/d"):
+        (entry.tree / each).write_text("xyz")
+    assert store.damage(entry) == ("a.py", "b.py")
+    assert store.altered(entry) == ("a.py", "b.py", "c.py", "tool-1.0.data/data/share/d")
+
+
+def test_an_entry_that_is_taken_out_waits_for_its_removal(tmp_path: Path) -> None:
+    archive = make_wheel(tmp_path, "tool", "1.0")
+    store = Store(tmp_path / "store")
+    entry = store.add(archive, archive.name)
+    with store.in_use(), pytest.raises(TryAgainError), store.alone(0.1):
+        pytest.fail("somebody uses it")
+    with store.alone(0.1) as is_alone:
+        assert is_alone
+        leaving = store.take_out(entry.sha256)
+    assert store.find(entry.sha256) is None
+    assert (leaving / "tree" / "tool.py").exists()
+    assert list(store) == []
