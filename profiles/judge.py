@@ -9,6 +9,7 @@ Of the releases the one is taken that does most, and of those the newest.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 
 from packaging.specifiers import SpecifierSet
@@ -26,7 +27,7 @@ from profiles.words import gpus_words, numbers
 __all__ = ["Verdict", "judge"]
 
 _PATCHES = 20
-"""Patch releases that are tried beyond those in the tables."""
+"""Patch releases that are tried beyond those in the tables, where the project names some."""
 _PUBLISHED = 2
 """Progress of a build that exists: what is in its way is the Python or the system."""
 
@@ -134,11 +135,16 @@ def _releases(tables: Tables, specifier: SpecifierSet, variant: str) -> list[tup
 
 
 def _newest(release: Release, specifier: SpecifierSet, variant: str) -> Version | None:
-    later = (Version(f"{release.version}.{patch}") for patch in range(_PATCHES))
-    for version in chain(release.versions, later):
-        if specifier.contains(version, prereleases=True) or specifier.contains(
-            f"{version}+{variant}", prereleases=True
-        ):
+    # Only what names a local version can tell variants apart.
+    return _newest_of(release.version, release.versions, specifier, f"+{variant}" if "+" in str(specifier) else "")
+
+
+@lru_cache(maxsize=4096)
+def _newest_of(minor: Version, versions: tuple[Version, ...], specifier: SpecifierSet, local: str) -> Version | None:
+    named = f"{minor}." in str(specifier)
+    later = (Version(f"{minor}.{patch}") for patch in range(_PATCHES if named else 0))
+    for version in chain(versions, later):
+        if any(specifier.contains(f"{version}{label}", prereleases=True) for label in dict.fromkeys(("", local))):
             return version
     return None
 

@@ -17,6 +17,9 @@ class Activity:
     def started(self, name: str, total: int | None) -> None:
         """A file begins to arrive."""
 
+    def resumed(self, name: str, count: int) -> None:
+        """So many bytes of it are here from an earlier run."""
+
     def advanced(self, name: str, count: int) -> None:
         """So many more bytes of it are here."""
 

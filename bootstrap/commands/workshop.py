@@ -93,7 +93,7 @@ class Workshop:
             return backend.metadata(what.path, self.provide)
         archive = self._archives.fetch(what)
         if archive.name.endswith(".whl"):
-            return _metadata_of(self.session.store.add(archive, archive.name))
+            return _metadata_of(self._stored(archive))
         static = static_metadata(archive)
         if static is not None:
             return static
@@ -221,8 +221,16 @@ class Workshop:
             return self._built(what.path, build, store)
         archive = self._archives.fetch(what)
         if archive.name.endswith(".whl"):
-            return store.add(archive, archive.name)
+            return self._stored(archive)
         return self._built_once(archive, store)
+
+    def _stored(self, archive: Path) -> StoredWheel:
+        """A wheel that was fetched, in the store. One that is refused there is not kept either."""
+        try:
+            return self.session.store.add(archive, archive.name)
+        except BadDistributionError:
+            archive.unlink(missing_ok=True)
+            raise
 
     def _built_once(self, archive: Path, store: Store) -> StoredWheel:
         """The wheel of a source distribution for this interpreter; remembered by the archive's hash.

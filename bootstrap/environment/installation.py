@@ -29,6 +29,8 @@ from bootstrap.wheels.store import StoredWheel
 
 __all__ = ["INSTALLER", "Install", "install"]
 
+_EXPECTED = frozenset({("setuptools", "distutils-precedence.pth")})
+"""What runs at every start in most environments with torch, and is known."""
 WORKERS = min(4, os.cpu_count() or 1)
 
 
@@ -83,7 +85,8 @@ def _startup(each: Install) -> list[str]:
     if each.direct_url is not None and json.loads(each.direct_url).get("dir_info", {}).get("editable"):
         return []
     brought = [row.path for row in contents.data if row.scheme in {"purelib", "platlib"}]
-    return [path for path in (*contents.paths, *brought) if path.endswith(".pth") and "/" not in path]
+    loose = (path for path in (*contents.paths, *brought) if path.endswith(".pth") and "/" not in path)
+    return [path for path in loose if (each.wheel.name, path) not in _EXPECTED]
 
 
 def _record(claims: Claims, number: int, wheel: StoredWheel, dropped: frozenset[str]) -> None:

@@ -1,6 +1,6 @@
 """The one HTTP client: connections, retries, credentials, proxies, certificates, mirrors, and files in their place.
 
-    Client.get / get_range / stream
+    Client.get / get_range / stream / piece
         └── mirrors rewrite the address ── file:// ─── local.py
                  └── httpx.Client ── _Transports ── one pool per (TLS trust, proxy), made when first needed
 
@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from bootstrap.errors import ConfigurationError, UnreachableError
+from bootstrap.errors import ConfigurationError, RefusedError, UnreachableError
 from bootstrap.index import addresses, ambient, local
+from bootstrap.index.patience import PASSING, Patience, asked_wait
 from bootstrap.index.response import Response, Stream
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "NetworkSettings"]
 
-_RETRIED = frozenset({429, 500, 502, 503, 504})
 _LONGEST_WAIT = 10.0  # seconds, also where Retry-After asks for more
 _LARGEST_UNASKED = 8 << 20  # bytes; a server that ignores a range and sends more than this is not listened to
 _CHUNK = 1 << 18  # bytes
 _CONNECTIONS = 64
+_OFFLINE = "not asked, because this run is offline and the cache does not have it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class NetworkSettings:
 
 @dataclass(slots=True)
 class Client:
-    """Fetches addresses; safe to share between threads.
+    """Fetches addresses; safe to share between threads. Everything but `piece` asks again where that may help.
 
     Statuses that mean something (2xx, 304, 401, 403, 404, 410, 416 …) are returned. `UnreachableError` is raised when
     no answer, or only 429 and 5xx, came within the retries; its message shows no credentials.
@@ -134,6 +135,38 @@ class Client:
         finally:
             answer.close()
 
+    @contextmanager
+    def piece(self, url: str, start: int = 0, end: int | None = None, unchanged: str | None = None) -> Iterator[Stream]:
+        """One attempt at bytes `start` up to (not including) `end`, for those who have a patience of their own.
+
+        `unchanged` is the ETag or the date of what is here already (If-Range): of another file the server then sends
+        all. Every status is returned, and the headers say what was granted. Raises UnreachableError for what may
+        pass, also out of the pieces, and RefusedError for what will not.
+        """
+        asked = self.rewrite(url)
+        if addresses.is_local(asked):
+            with local.stream(asked, start) as found:
+                yield found
+            return
+        shown = addresses.without_credentials(asked)
+        if self.settings.offline:
+            raise RefusedError(shown, _OFFLINE)
+        headers = {"accept-encoding": "identity"}
+        if start or end is not None:
+            headers["range"] = f"bytes={start}-{'' if end is None else end - 1}"
+            headers |= {"if-range": unchanged} if unchanged else {}
+        self._opened()
+        import httpx  # noqa: PLC0415  (see the module's docstring)
+
+        try:
+            answer = self._send(asked, headers, stream=True)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._failure(shown, error) from error
+        try:
+            yield Stream(answer.status_code, dict(answer.headers), self._chunks(answer, url))
+        finally:
+            answer.close()
+
     def __enter__(self) -> Client:  # noqa: PYI034  (typing.Self needs Python 3.11)
         return self
 
@@ -150,8 +183,9 @@ class Client:
     def _chunks(self, answer: httpx.Response, url: str) -> Iterator[bytes]:
         import httpx  # noqa: PLC0415  (already loaded when we come here)
 
+        plain = answer.headers.get("content-encoding", "identity") == "identity"
         try:
-            yield from answer.iter_bytes(_CHUNK)
+            yield from answer.iter_raw() if plain else answer.iter_bytes(_CHUNK)
         except httpx.HTTPError as error:
             raise UnreachableError(addresses.without_credentials(url), self._problem(error)) from error
 
@@ -164,34 +198,45 @@ class Client:
         """The first useful answer. An origin that stayed silent through all retries is tried only once from then on."""
         shown = addresses.without_credentials(url)
         if self.settings.offline:
-            raise UnreachableError(shown, "not asked, because this run is offline and the cache does not have it")
+            raise RefusedError(shown, _OFFLINE)
         self._opened()
         import httpx  # noqa: PLC0415  (see the module's docstring)
 
         origin = addresses.origin(url)
-        tries = 1 if origin in self._silent else self.settings.retries + 1
-        problem = ""
-        for number in range(1, tries + 1):
-            wait = min(_LONGEST_WAIT, self.settings.backoff * 2 ** (number - 1))
+        patience = Patience(self.settings.backoff, 1 if origin in self._silent else self.settings.retries + 1)
+        hopeless = False
+        while True:
+            asked = 0.0
             try:
                 answer = attempt()
-            except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
-                raise UnreachableError(shown, f"cannot be asked ({error})") from error
-            except httpx.HTTPError as error:
-                problem = self._problem(error)
-                if "certificate" in problem or (number > 1 and _has_no_address(error)):
-                    break
-                if number == tries and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-                    self._silent.add(origin)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                failure = self._failure(shown, error)
+                hopeless, before = _has_no_address(error), hopeless
+                if isinstance(failure, RefusedError) or (hopeless and before):
+                    raise failure from error
+                mute = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             else:
-                if answer.status_code not in _RETRIED:
+                if answer.status_code not in PASSING:
                     return answer
                 answer.close()
                 problem = f"the server answers {answer.status_code} {answer.reason_phrase}".rstrip()
-                wait = _asked_wait(answer.headers.get("retry-after", ""), wait)
-            if number < tries:
-                time.sleep(wait)
-        raise UnreachableError(shown, problem)
+                failure, mute = UnreachableError(shown, problem), False
+                asked = asked_wait(answer.headers.get("retry-after", ""), time.time()) or 0.0
+            wait = patience.after(progress=False, asked=min(asked, _LONGEST_WAIT))
+            if wait is None:
+                if mute:
+                    self._silent.add(origin)
+                raise failure
+            time.sleep(min(wait, _LONGEST_WAIT))
+
+    def _failure(self, shown: str, error: Exception) -> UnreachableError:
+        """What to raise instead: RefusedError where asking again is of no use."""
+        import httpx  # noqa: PLC0415  (already loaded when we come here)
+
+        if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
+            return RefusedError(shown, f"cannot be asked ({error})")
+        problem = self._problem(error)
+        return (RefusedError if "certificate" in problem else UnreachableError)(shown, problem)
 
     def _problem(self, error: Exception) -> str:
         import httpx  # noqa: PLC0415  (already loaded when we come here)
@@ -296,10 +341,6 @@ class _Transports:
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             shown = addresses.without_credentials(proxy or "")
             raise ConfigurationError(f"The proxy {shown} cannot be used: {error}") from error
-
-
-def _asked_wait(retry_after: str, wait: float) -> float:
-    return min(_LONGEST_WAIT, float(retry_after)) if retry_after.isdecimal() else wait
 
 
 def _has_no_address(error: BaseException) -> bool:

@@ -117,7 +117,8 @@ class Catalogue:
         """
         if not file.is_wheel:
             raise BadDistributionError(file.filename, ["what a source distribution requires is known once it is built"])
-        key = file.hashes.get("sha256") or file.url
+        # Most wheels of one version say the same, and pages that promise a hash of it say so: it is read once for all.
+        key = _promised(file) or file.hashes.get("sha256") or file.url
         return self._metadata(key, lambda: self._read_metadata(key, file))
 
     def size(self, file: File) -> int | None:
@@ -228,7 +229,7 @@ class Catalogue:
 
     def _read_metadata(self, key: str, file: File) -> Metadata:
         # Under an address other bytes may lie tomorrow; under a hash never.
-        lasting = "sha256" in file.hashes
+        lasting = key != file.url
         stored = self.cache.metadata(key) if lasting else None
         if stored is not None:
             self._measured(file, stored[1])
@@ -238,7 +239,8 @@ class Catalogue:
             body = metadata_from_wheel(self.client, file.url, file.filename, lambda size: self._measured(file, size))
         parsed = _parsed(body, file)
         if lasting and not is_local(file.url):
-            self.cache.store_metadata(key, body, self._sizes.get(file.url))
+            # A size is one of a file, not of all that say the same.
+            self.cache.store_metadata(key, body, None if _promised(file) else self._sizes.get(file.url))
         return parsed
 
     def _offered_metadata(self, file: File) -> bytes | None:
@@ -256,6 +258,10 @@ class Catalogue:
         if answer.status != _OK or not _as_promised(answer.body, file):
             return None
         return answer.body
+
+
+def _promised(file: File) -> str | None:
+    return (file.metadata or {}).get("sha256")
 
 
 def _as_promised(body: bytes, file: File) -> bool:

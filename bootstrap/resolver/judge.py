@@ -109,7 +109,8 @@ class Judge:
         if file.upload_time is None and _named_in(self.name, self.policy.undated):
             return _USABLE
         if file.upload_time is None:
-            return Verdict(4, "has no upload date on its index, as --exclude-newer needs")
+            reason = "has no upload date on its index, as --exclude-newer needs"
+            return Verdict(4, reason, f"exempt it with `--undated {self.name}`")
         if _moment(file.upload_time) > _aware(limit):
             reason = f"was uploaded on {file.upload_time[:10]}, after the date of --exclude-newer"
             return Verdict(5, reason, "choose a later date for --exclude-newer")

@@ -12,7 +12,10 @@ import csv
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -23,6 +26,10 @@ from bootstrap.wheels.inspection import Plan, damaged, inspect, refused
 from bootstrap.wheels.record import INSTALLER_FILES, Row
 
 __all__ = ["unpack", "unpacked_size"]
+
+_LARGE = 16 << 20
+"""Bytes of files from which it takes longer to unpack a wheel than to start threads for it."""
+_WORKERS = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 class _Written(NamedTuple):
@@ -53,28 +60,60 @@ def unpack(archive: Path, filename: str, tree: Path) -> Contents:
         for folder in _directories(each.entry.filename for each in plan.members):
             with contextlib.suppress(FileExistsError):  # two spellings of one, where case does not count
                 os.mkdir(f"{tree}/{folder}")  # noqa: PTH102  one string per folder instead of one Path
-        return _filled(file, plan, filename, str(tree))
+        return _filled(archive, file, plan, filename, str(tree))
 
 
-def _filled(file: BinaryIO, plan: Plan, filename: str, tree: str) -> Contents:
+def _filled(archive: Path, file: BinaryIO, plan: Plan, filename: str, tree: str) -> Contents:
     issues: list[str] = []
     notes = list(plan.notes)
     written: dict[str, _Written] = {}
+    outcomes = _outcomes(archive, file, plan, tree)
     for member in plan.members:
         name = member.entry.filename
-        try:
-            written[name] = _write(file, member, f"{tree}/{name}", plan.rows.get(name, Row("", None)))
-        except BrokenArchiveError as error:
-            issues.append(f"{name!r}: {damaged(error)}")
-        except FileExistsError:
-            issues.append(f"{name!r} is taken for another of its files by the file system of {tree}")
-        else:
-            if not written[name].as_promised:
-                wrong = notes if name == f"{plan.information}/METADATA" else issues
-                wrong.append(f"{name!r} is not what RECORD says")
+        outcome = outcomes[name]
+        if isinstance(outcome, str):
+            issues.append(outcome)
+            continue
+        written[name] = outcome
+        if not outcome.as_promised:
+            wrong = notes if name == f"{plan.information}/METADATA" else issues
+            wrong.append(f"{name!r} is not what RECORD says")
     if issues:
         raise refused(filename, issues)
     return _contents(plan, filename, written, notes)
+
+
+def _outcomes(archive: Path, file: BinaryIO, plan: Plan, tree: str) -> Mapping[str, _Written | str]:
+    """Each member as it was written, or what is wrong with it. Inflating and hashing leave the other cores free, so a
+    large wheel is unpacked by several threads, its largest members first.
+    """
+    if plan.size < _LARGE or _WORKERS == 1:
+        return {each.entry.filename: _tried(file, each, plan, tree) for each in plan.members}
+    own = threading.local()
+    with ExitStack() as opened, ThreadPoolExecutor(_WORKERS) as workers:
+
+        def one(member: Member) -> _Written | str:
+            if not hasattr(own, "file"):
+                own.file = opened.enter_context(archive.open("rb", buffering=0))
+            return _tried(own.file, member, plan, tree)
+
+        largest_first = sorted(plan.members, key=lambda each: -each.entry.size)
+        try:
+            done = list(workers.map(one, largest_first))
+        except BaseException:
+            workers.shutdown(wait=True, cancel_futures=True)
+            raise
+        return {each.entry.filename: outcome for each, outcome in zip(largest_first, done, strict=True)}
+
+
+def _tried(file: BinaryIO, member: Member, plan: Plan, tree: str) -> _Written | str:
+    name = member.entry.filename
+    try:
+        return _write(file, member, f"{tree}/{name}", plan.rows.get(name, Row("", None)))
+    except BrokenArchiveError as error:
+        return f"{name!r}: {damaged(error)}"
+    except FileExistsError:
+        return f"{name!r} is taken for another of its files by the file system of {tree}"
 
 
 def _write(file: BinaryIO, member: Member, path: str, row: Row) -> _Written:

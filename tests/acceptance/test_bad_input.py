@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.running import Workplace
+from tests.acceptance.running import Workplace, pyproject
+from tests.making import make_wheel
 from tests.replica import Replica
 
 PROJECTS = Path(__file__).parent.parent / "projects"
@@ -143,6 +144,19 @@ def test_require_gpu_on_a_machine_without_one(workplace: Workplace) -> None:
 def test_a_frozen_sync_without_a_lock(workplace: Workplace) -> None:
     workplace.write(minimal("typing-extensions"))
     assert_refused(workplace, "--frozen", code=65, says=("pylock.toml", "torchstrap lock"))
+
+
+def test_an_index_without_dates_is_refused_under_exclude_newer_unless_exempted(workplace: Workplace) -> None:
+    workplace.write(pyproject("undated"))
+    make_wheel(workplace.folder / "wheels", "undated", "1.0")
+    words = ("lock", "--exclude-newer", "2099-01-01", "--find-links", "wheels")
+    refused = workplace.run(*words)
+    assert refused.returncode == 1
+    assert "no upload date on its index" in refused.stderr
+    assert "--undated undated" in refused.stderr
+    assert not (workplace.folder / "pylock.toml").exists()
+    exempted = workplace.run(*words, "--undated", "undated")
+    assert exempted.returncode == 0, exempted.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system can only be mounted by root")

@@ -125,7 +125,6 @@ def test_is_refused_and_changes_neither_environment_nor_store(
     assert found_in(place.cache / "building") == {}
 
 
-@pytest.mark.xfail(reason="download.py and workshop.py keep an archive whose hash is right, whatever is in it")
 @pytest.mark.parametrize("way", ["index", "address", "path"])
 def test_keeps_nothing_of_what_has_arrived(place: Workplace, tmp_path: Path, way: str) -> None:
     refused(place, tmp_path / "given", way, "parent folder")

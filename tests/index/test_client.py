@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ConfigurationError, UnreachableError
+from bootstrap.errors import ConfigurationError, RefusedError, UnreachableError
 from bootstrap.index.client import Client, NetworkSettings
 from tests.index.serving import Connect, Reply, Server, with_ranges
 
@@ -177,6 +177,51 @@ class TestStream:
             pytest.raises(UnreachableError, match="the connection broke"),
         ):
             list(answer.chunks)
+
+
+class TestPiece:
+    def test_is_the_range_that_was_asked_for(self, server: Server, client: Client) -> None:
+        server.routes["/a"] = with_ranges(b"0123456789")
+        with client.piece(f"{server.url}/a", 2, 5, '"one"') as answer:
+            assert (answer.status, b"".join(answer.chunks)) == (206, b"234")
+        with client.piece(f"{server.url}/a", 7) as answer:
+            assert (answer.status, b"".join(answer.chunks)) == (206, b"789")
+        with client.piece(f"{server.url}/a") as answer:
+            assert (answer.status, b"".join(answer.chunks)) == (200, b"0123456789")
+        named = [(headers.get("range"), headers.get("if-range")) for _, headers in server.asked]
+        assert named == [("bytes=2-4", '"one"'), ("bytes=7-", None), (None, None)]
+
+    @pytest.mark.parametrize("status", [404, 416, 429, 503])
+    def test_is_asked_once_whatever_the_answer(self, server: Server, client: Client, status: int) -> None:
+        server.routes["/a"] = Reply(status, b"", {"retry-after": "9"})
+        with client.piece(f"{server.url}/a", 2, 5) as answer:
+            assert (answer.status, answer.headers["retry-after"]) == (status, "9")
+        assert server.paths == ["/a"]
+
+    def test_says_whether_asking_again_is_of_use(
+        self, server: Server, closed_port: int, client: Client, connect: Connect
+    ) -> None:
+        server.routes["/a"] = Reply(302, b"", {"location": "/a"})
+        with pytest.raises(RefusedError, match="cannot be asked"), client.piece(f"{server.url}/a"):
+            pass
+        with pytest.raises(RefusedError, match="offline"), connect(NetworkSettings(offline=True)).piece(server.url):
+            pass
+        closed = f"http://me:secret@127.0.0.1:{closed_port}/a"
+        with pytest.raises(UnreachableError, match="no connection") as caught, client.piece(closed):
+            pass
+        assert not isinstance(caught.value, RefusedError)
+        assert "secret" not in str(caught.value)
+
+    def test_of_a_file_on_the_disk_may_be_more_than_was_asked_for(self, tmp_path: Path, client: Client) -> None:
+        (tmp_path / "a").write_bytes(b"0123456789")
+        with client.piece((tmp_path / "a").as_uri(), 0, 4) as answer:
+            assert (answer.status, b"".join(answer.chunks)) == (200, b"0123456789")
+
+    def test_is_unpacked_if_it_was_packed_on_the_way(self, server: Server, client: Client) -> None:
+        headers = {"content-type": "text/html", "content-encoding": "gzip"}
+        server.routes["/a"] = Reply(200, gzip.compress(b"text"), headers)
+        with client.piece(f"{server.url}/a") as answer:
+            assert b"".join(answer.chunks) == b"text"
 
 
 class TestMirrors:

@@ -80,11 +80,16 @@ class Client:
     """The smallest thing that is a source; short bodies just end, as with some proxies."""
 
     @contextmanager
-    def stream(self, url: str, start: int = 0) -> Iterator[Streamed]:
+    def piece(
+        self, url: str, start: int = 0, end: int | None = None, unchanged: str | None = None
+    ) -> Iterator[Streamed]:
         parts = urlsplit(url)
+        wanted = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
+        if wanted and unchanged:
+            wanted["If-Range"] = unchanged
         connection = http.client.HTTPConnection(parts.netloc, timeout=10)
         try:
-            connection.request("GET", parts.path, headers={"Range": f"bytes={start}-"} if start else {})
+            connection.request("GET", parts.path, headers=wanted)
             with connection.getresponse() as answer:
                 yield Answer(answer.status, dict(answer.headers), iter(lambda: answer.read1(10_000), b""))
         finally:
