@@ -34,7 +34,16 @@ from profiles import (
     why_not,
 )
 
-__all__ = ["Selection", "Situation", "judged_by_lock", "newest_that_runs", "select_offer"]
+__all__ = [
+    "Selection",
+    "Situation",
+    "as_settled",
+    "ensure_accelerated",
+    "judged_by_lock",
+    "newest_that_runs",
+    "select_offer",
+    "situation_of",
+]
 
 _WAY_OUT = "name one with --extra or --variant to install it all the same"
 
@@ -98,10 +107,9 @@ def select_offer(
     check_conflicts(project, extras, groups)
     offered = offering(project, asked, extras | groups, markers, addresses)
     specifiers = {each.name: _torch(project, each) for each in offered.candidates}
-    situation = Situation(machine, markers["python_version"], _wanted(asked, machine))
+    situation = situation_of(asked, machine, markers)
     choice, obstacle = _taken(offered, situation, specifiers)
-    if asked.require == "gpu" and not situation.accelerates(choice.offer, specifiers):
-        raise AccelerationError(_no_gpu(choice))
+    ensure_accelerated(asked, choice, situation, specifiers)
     if choice.offer.kind == "extra":
         extras |= {choice.offer.name}
     elif choice.offer.kind == "group":
@@ -109,6 +117,17 @@ def select_offer(
     check_conflicts(project, extras, groups)
     known = (choice.offer,) if all(each.kind == "variant" for each in offered.all_offers) else offered.all_offers
     return Selection(choice, extras, groups, known, situation, offered.candidates, specifiers, obstacle)
+
+
+def situation_of(asked: Asked, machine: Machine, markers: Mapping[str, str]) -> Situation:
+    """What offers are judged by. Raises UsageError for `--gpus` that say nothing or name GPUs that are not there."""
+    return Situation(machine, markers["python_version"], _wanted(asked, machine))
+
+
+def ensure_accelerated(asked: Asked, choice: Choice, situation: Situation, torch: Torch) -> None:
+    """Raise AccelerationError when a GPU is required and the build taken would not use one."""
+    if asked.require == "gpu" and not situation.accelerates(choice.offer, torch):
+        raise AccelerationError(_no_gpu(choice))
 
 
 def judged_by_lock(selection: Selection, pins: Iterable[Pin], require: str | None) -> Selection:
@@ -169,7 +188,8 @@ def _taken(
 ) -> tuple[Choice, str | None]:
     """The choice, and what stands in the way of torch altogether."""
     if offered.settled is not None:
-        return _as_settled(offered, offered.settled, situation, specifiers), None
+        (offer,) = offered.candidates
+        return as_settled(offer, offered.all_offers, offered.settled, situation, specifiers), None
     try:
         return situation.choose(offered.candidates, specifiers), None
     except NoOfferError as error:
@@ -184,14 +204,13 @@ def _torch(project: Project, offer: Offer) -> SpecifierSet:
     return torch_specifiers(project, offer.name if offer.kind != "variant" else None)
 
 
-def _as_settled(offered: Offering, reason: str, situation: Situation, specifiers: Mapping[str, SpecifierSet]) -> Choice:
+def as_settled(offer: Offer, every: Iterable[Offer], reason: str, situation: Situation, torch: Torch) -> Choice:
     """The one offer there is: taken whatever the machine is, with a warning where a GPU then has nothing to do."""
-    (offer,) = offered.candidates
-    others = [each for each in offered.all_offers if each != offer]
+    others = [each for each in every if each != offer]
     choice = Choice(offer, reason, tuple(Rejection(each.name, f"{offer.name} is settled: {reason}") for each in others))
-    if situation.accelerates(offer, specifiers):
+    if situation.accelerates(offer, torch):
         return choice
-    sentence = situation.why_not(offer, specifiers)
+    sentence = situation.why_not(offer, torch)
     if offer.variant not in {"cpu", "default"}:
         return replace(choice, warnings=(f"taken because {reason}, but {sentence}",))
     machine = situation.machine
