@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,16 @@ Kind = TypeVar("Kind")
 
 def document(path: Path) -> Pylock:
     """The file, checked against the standard. Raises InputError if it is not TOML or not a lock that we know."""
+    try:
+        status = path.stat()
+    except OSError:
+        return _document(path, None)
+    return _document(path, (status.st_ino, status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=1)
+def _document(path: Path, _state: tuple[int, ...] | None) -> Pylock:
+    """A lock for many machines takes long to read, and one run looks at it more than once."""
     content = _content(path)
     if "lock-version" not in content:
         raise InputError(path, "is not a pylock.toml: it has no lock-version (PEP 751)")

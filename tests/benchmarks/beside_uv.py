@@ -6,7 +6,7 @@ Three jobs, each alternating between the two so that a drift of the machine hits
 
     nothing to do    `sync` of an environment that is as it should be
     warm store       `sync` into a new environment, everything cached, the lock present
-    cold resolution  `lock` with an empty cache
+    cold resolution  `lock` with an empty cache, for this Python on this platform, and for all: uv always does all
 
 Prints a Markdown table of medians and the ratio of medians. Both use the default index and ignore pip's configuration.
 `uv` comes from the default index (`pip install uv`); it is no dependency of ours.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shlex
 import shutil
 import statistics
@@ -23,8 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent / "projects" / "two-hundred"
@@ -40,7 +41,7 @@ class Contender:
     folder: Path
     cache: Path
 
-    def run(self, *arguments: str) -> float:
+    def run(self, *arguments: str, **variables: str) -> float:
         """Wall seconds of one run that has to succeed."""
         environ = {
             name: value
@@ -53,6 +54,7 @@ class Contender:
             "TORCHSTRAP_CACHE_DIR": str(self.cache),
             "UV_PYTHON": sys.executable,
             "VIRTUAL_ENV": "",
+            **variables,
         }
         whole = (*self.command, *arguments)
         begin = time.perf_counter()
@@ -77,15 +79,22 @@ class Contender:
 
 @dataclass(frozen=True)
 class Job:
-    """What is measured: what is put aside before each run, and the arguments of it."""
+    """What is measured: what is put aside before each run, the arguments of it, and variables (of ours only)."""
 
     name: str
     forget: tuple[str, ...]
     arguments: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
+HERE = {
+    "TORCHSTRAP_PYTHON_VERSION": f"{sys.version_info[0]}.{sys.version_info[1]}",
+    "TORCHSTRAP_PLATFORM": f"{sys.platform}_{platform.machine()}",
+}
+EVERYTHING_ANEW = ("cache", "uv.lock", "pylock.toml")
 JOBS = (
-    Job("cold resolution", ("cache", "uv.lock", "pylock.toml"), ("lock",)),
+    Job("cold resolution, one Python and platform (uv: all)", EVERYTHING_ANEW, ("lock",), HERE),
+    Job("cold resolution, every Python and platform", EVERYTHING_ANEW, ("lock",)),
     Job("warm store, new environment", (".venv", ".venv.generations"), ("sync",)),
     Job("nothing to do", (), ("sync",)),
 )
@@ -97,7 +106,7 @@ def measure(contenders: Sequence[Contender], job: Job, runs: int, before: Callab
     for _ in range(runs):
         for each in contenders:
             before(each)
-            times[each.name].append(each.run(*job.arguments))
+            times[each.name].append(each.run(*job.arguments, **job.variables))
     return [statistics.median(times[each.name]) for each in contenders]
 
 
