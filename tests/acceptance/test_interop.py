@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import importlib.util
 import io
 import os
@@ -125,10 +126,8 @@ def fetched(tools: Path, name: str) -> str:
 
 @pytest.fixture(scope="session")
 def uv_command(tools: Path) -> str:
-    if importlib.util.find_spec("uv") is not None:
-        import uv  # noqa: PLC0415 - a person may have it, and nobody has to
-
-        return str(uv.find_uv_bin())
+    if importlib.util.find_spec("uv") is not None:  # a person may have it, and nobody has to
+        return str(importlib.import_module("uv").find_uv_bin())
     return shutil.which("uv") or fetched(tools, "uv")
 
 
