@@ -41,7 +41,7 @@ PLAIN = Machine(
 )
 PYTHON = Python("/usr/bin/python3.12", "PATH", "3.12.4", "cpython", "x86_64", GLIBC, False, False)
 CACHE = Folder("cache", "/home/me/.cache/torchstrap", "/home/me", 40 * GIBIBYTE, "ext4", False)
-VENV = Folder("environment", "/work/.venv", "/work", int(1.5 * GIBIBYTE), "nfs4", False)
+VENV = Folder("environment", "/project/.venv", "/project", int(1.5 * GIBIBYTE), "nfs4", False)
 
 
 def line(machine: Machine, label: str) -> str:
@@ -170,7 +170,7 @@ def test_many_interpreters_are_counted() -> None:
         (False, True, ", reflinks with the cache"),
         (False, False, "shares nothing with the cache: files are copied"),
         (False, Unknown("Linux only"), "Linux only"),
-        (Unknown("/work cannot be written"), Unknown("/work cannot be written"), "/work cannot be written"),
+        (Unknown("/project cannot be written"), Unknown("/project cannot be written"), "/project cannot be written"),
     ],
 )
 def test_a_folder_tells_what_it_can_share_with_the_cache(
@@ -179,14 +179,14 @@ def test_a_folder_tells_what_it_can_share_with_the_cache(
     sharing = (Sharing("environment", "cache", True, True), Sharing("cache", "environment", hard_link, reflink))
     machine = replace(PLAIN, storage=Storage((CACHE, VENV), sharing))
     assert line(machine, "cache") == "/home/me/.cache/torchstrap, 40 GiB free, ext4"
-    assert line(machine, "environment").startswith("/work/.venv, 1.5 GiB free, nfs4, ")
+    assert line(machine, "environment").startswith("/project/.venv, 1.5 GiB free, nfs4, ")
     assert line(machine, "environment").endswith(words)
 
 
 def test_a_folder_that_tells_nothing_says_so() -> None:
     folder = replace(VENV, free=Unknown("no answer"), kind=Unknown("no table"), read_only=True)
     assert line(replace(PLAIN, storage=Storage((folder,), ())), "environment") == (
-        "/work/.venv, room unknown (no answer), read-only"
+        "/project/.venv, room unknown (no answer), read-only"
     )
     assert line(replace(PLAIN, storage=Unknown("bad TOML")), "storage") == "unknown (bad TOML)"
 
