@@ -68,7 +68,8 @@ class Survey:
             yield "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]])
         best = {row.choice.offer.name for row in self.rows if row.choice}
         yield ""
-        yield f"each with its best: {len(best)} offers; the fewest that serve all as many GPUs: {len(self.offers)}"
+        offers = "1 offer" if len(best) == 1 else f"{len(best)} offers"
+        yield f"each with its best: {offers}; the fewest that serve all as many GPUs: {len(self.offers)}"
         for offer, machines in self.offers.items():
             yield f"  {offer}: {', '.join(machines)}"
 
@@ -101,6 +102,7 @@ def survey(asked: Asked, files: Sequence[Path], python: str | None) -> Survey:
 
     Raises as `considered`.
     """
+    files = list(dict.fromkeys(files))
     rows = [_row(this, name) for this, name in zip(considered(asked, files, python), _names(files), strict=True)]
     order = [offer for row in rows for offer in ([row.choice.offer.name] if row.choice else [])]
     names = sorted({name for row in rows for name in row.fitting}, key=lambda name: (-order.count(name), name))

@@ -80,6 +80,15 @@ def test_the_fewest_offers_may_be_fewer_than_the_best_ones(lab: tuple[Workplace,
     assert document["offers"] == [{"offer": "cu126", "machines": [H100, RTX4090]}]
 
 
+def test_a_machine_that_is_named_twice_is_one(lab: tuple[Workplace, list[str]]) -> None:
+    place, words = lab
+    done = place.run("choose", "--python-version", "3.12", *words[:2], *words[:2])
+    assert done.stdout.splitlines()[-2:] == [
+        "each with its best: 1 offer; the fewest that serve all as many GPUs: 1",
+        f"  cu126: {H100}",
+    ]
+
+
 def test_one_bad_machine_file_is_named(lab: tuple[Workplace, list[str]], tmp_path: Path) -> None:
     place, words = lab
     bad = tmp_path / "bad.json"
