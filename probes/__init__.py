@@ -9,7 +9,7 @@ TORCHSTRAP_MACHINE=FILE (a document of `probe --json`) stands in for all of it.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probes.amd import read_amd
 from probes.apple import read_apple
@@ -59,6 +59,9 @@ __all__ = [
     "read_machine",
     "record",
 ]
+
+if TYPE_CHECKING:  # pathlib takes longer to import than a probe takes to look
+    from pathlib import Path
 
 MACHINE_OVERRIDE = "TORCHSTRAP_MACHINE"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from probes.host import Host
@@ -68,7 +67,7 @@ def read_amd(host: Host, container: Container | None = None) -> Amd:
 
 
 def _closed(gpu: Gpu, reason: str | None) -> Gpu:
-    return replace(gpu, visible=False, closed=reason) if reason else gpu
+    return gpu._replace(visible=False, closed=reason) if reason else gpu
 
 
 def _several(gpus: tuple[Gpu, ...], reason: str | None) -> str:

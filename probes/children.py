@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from threading import Thread
 
 from probes.host import Interrupted
@@ -27,7 +26,7 @@ _PATIENCE = 0.5
 
 
 def ask_program(
-    command: Sequence[str], program: str, timeout: float, environ: Mapping[str, str], folder: Path
+    command: Sequence[str], program: str, timeout: float, environ: Mapping[str, str], folder: str
 ) -> str | Unknown:
     """What a program prints, run in a folder; Interrupted, with what it had printed, if it does not end well."""
     try:

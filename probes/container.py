@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from probes.host import Host
@@ -110,9 +109,9 @@ def _smallest(host: Host, root: str, path: str, read: Callable[[str], Limit | No
 
 
 def _upwards(root: str, path: str) -> Iterator[str]:
-    steps = PurePosixPath(path)
-    for step in (steps, *steps.parents):
-        yield f"{root}{step}".rstrip("/")
+    steps = [step for step in path.split("/") if step]
+    for depth in range(len(steps), -1, -1):
+        yield "/".join((root, *steps[:depth]))
 
 
 def _quota_2(host: Host, folder: str) -> float | None:

@@ -10,7 +10,6 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from probes.cpu_arm import APPLE_NAMES, IMPLEMENTERS, arm_step_of, core_name
 from probes.documents import parse_document
@@ -52,7 +51,7 @@ _CPUINFO_LIMIT = 4 << 20
 def read_cpu(host: Host, system: System, limits: Limits | Unknown | None = None) -> Cpu | Unknown:
     """The CPU of the running machine, or of the folder."""
     found = _described(host, system)
-    return found if isinstance(found, Unknown) else replace(found, cores=_cores(host, found.cores, limits))
+    return found if isinstance(found, Unknown) else found._replace(cores=_cores(host, found.cores, limits))
 
 
 def _described(host: Host, system: System) -> Cpu | Unknown:

@@ -15,8 +15,6 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from probes.documents import parse_document, writable
@@ -36,11 +34,18 @@ _LONGEST = 4096
 _PREFIX = "TORCHSTRAP_"
 
 
-@dataclass(frozen=True, slots=True)
 class Interrupted(Unknown):
     """A program that did not end well, and what it had printed until then."""
 
-    output: str = ""
+    __slots__ = ("output",)
+    output: str
+
+    def __init__(self, reason: str, output: str = "") -> None:
+        super().__init__(reason)
+        object.__setattr__(self, "output", output)
+
+    def _key(self) -> tuple[str, ...]:
+        return self.reason, self.output
 
 
 def _windows() -> str:
@@ -118,10 +123,10 @@ class Host(Protocol):
 class LocalHost:
     """The machine that we run on, or the one below `sysroot`."""
 
-    def __init__(self, sysroot: Path | str = "/", environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, sysroot: os.PathLike[str] | str = "/", environ: Mapping[str, str] | None = None) -> None:
         """`environ` stands in for the environment of this process."""
-        self._root = Path(sysroot)
-        self.running = os.path.realpath(self._root) == os.path.realpath(self._root.anchor or "/")
+        self._root = os.fspath(sysroot)
+        self.running = os.path.realpath(self._root) == os.path.realpath(os.sep)
         given = os.environ if environ is None else environ
         self._given = given
         self._answers: Mapping[str, Mapping[str, Any]] = {} if self.running else self._recorded()
@@ -133,7 +138,7 @@ class LocalHost:
     def read_bytes(self, path: str, limit: int = LIMIT) -> bytes | Unknown | None:
         try:
             located = self._locate(path)
-            if not stat.S_ISREG(os.stat(located).st_mode):  # noqa: PTH116 - opening a device may do something
+            if not stat.S_ISREG(os.stat(located).st_mode):
                 return Unknown(f"{path} is no regular file")
             descriptor = os.open(located, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             with os.fdopen(descriptor, "rb") as stream:
@@ -155,14 +160,14 @@ class LocalHost:
 
     def names(self, path: str) -> tuple[str, ...]:
         try:
-            names = os.listdir(self._locate(path))  # noqa: PTH208 - names, not paths
+            names = os.listdir(self._locate(path))
         except (OSError, ValueError):
             return ()
         return tuple(sorted(name for name in names if name == writable(name)))
 
     def stamp(self, path: str) -> str | None:
         try:
-            found = os.stat(self._locate(path))  # noqa: PTH116 - as for names
+            found = os.stat(self._locate(path))
         except (OSError, ValueError):
             return None
         return f"{found.st_dev} {found.st_ino} {found.st_mode} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
@@ -179,7 +184,7 @@ class LocalHost:
     def run(
         self, command: Sequence[str], timeout: float, environ: Mapping[str, str] | None = None, name: str = ""
     ) -> str | Unknown:
-        program = name or Path(command[0]).name
+        program = name or os.path.basename(command[0])
         if not self.running:
             return self._printed(program)
         from probes.children import ask_program  # noqa: PLC0415 - costs 8 ms, and most machines need no child
@@ -207,11 +212,11 @@ class LocalHost:
     def _locate(self, path: str) -> str:
         if len(path) > _LONGEST:
             raise OSError(errno.ENAMETOOLONG, "the path is too long")
-        return path if self.running else os.path.join(self._root, *self._followed(path))  # noqa: PTH118
+        return path if self.running else os.path.join(self._root, *self._followed(path))
 
     def _followed(self, path: str) -> list[str]:
         """The parts of a path below the root, with every link replaced by what it means inside the root."""
-        waiting = list(reversed(PurePosixPath(re.sub(r"^[A-Za-z]:", "", path).replace("\\", "/")).parts))
+        waiting = _steps(re.sub(r"^[A-Za-z]:", "", path).replace("\\", "/"))
         parts: list[str] = []
         links = 0
         there = True
@@ -220,20 +225,26 @@ class LocalHost:
             if part == "..":
                 parts, there = parts[:-1], True
                 continue
-            if not part.strip("/"):  # a path may begin with one slash or with two
+            if part == "/":
                 parts, there = [], True
                 continue
             parts.append(part)
-            kind = _kind(os.path.join(self._root, *parts)) if there else None  # noqa: PTH118
+            kind = _kind(os.path.join(self._root, *parts)) if there else None
             there = kind is not None  # below what is not there nothing is, and no link
             if kind is not None and stat.S_ISLNK(kind):
                 links += 1
                 if links > _LINKS:
                     raise OSError(errno.ELOOP, "the path goes through too many links")
-                target = os.readlink(os.path.join(self._root, *parts))  # noqa: PTH115, PTH118 - the text, unchanged
-                waiting.extend(reversed(PurePosixPath(target).parts))
+                target = os.readlink(os.path.join(self._root, *parts))
+                waiting.extend(_steps(target))
                 parts.pop()
         return parts
+
+
+def _steps(path: str) -> list[str]:
+    """The parts of a path, the last one first; the root is one of them."""
+    below = [part for part in path.split("/") if part not in ("", ".")]
+    return [*reversed(below), *(["/"] if path.startswith("/") else [])]
 
 
 def _kind(path: str) -> int | None:

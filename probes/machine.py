@@ -18,6 +18,7 @@ its fields as keys, None is null, Unknown is `{"unknown": "reason"}`, frozensets
 default may be missing from a document; a reader passes over keys that it does not know. A `?` behind a type says that
 the field may be null; where a class says `| Unknown`, it may be unknown.
 
+Facts are named tuples and not dataclasses, whose module and classes take longer to make than the whole probe does.
 Interpreters are started and files are tried for `pythons` and `storage`, so only `torchstrap probe` fills them in.
 """
 
@@ -25,8 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:  # few programs need these classes, and each costs a millisecond to make
     from probes.pythons import Python
@@ -51,15 +51,36 @@ __all__ = [
 SCHEMA = "torchstrap.machine/1"
 
 
-@dataclass(frozen=True, slots=True)
 class Unknown:
-    """A fact that could not be read, and why."""
+    """A fact that could not be read, and why. No tuple, unlike the facts: it is found by `isinstance` among values."""
 
+    __slots__ = ("reason",)
+    __match_args__ = ("reason",)
     reason: str
 
+    def __init__(self, reason: str) -> None:
+        object.__setattr__(self, "reason", reason)
 
-@dataclass(frozen=True, slots=True)
-class System:
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name} of a fact cannot be set")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.reason!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._key() == self._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __reduce__(self) -> tuple[type[Unknown], tuple[str, ...]]:
+        return type(self), self._key()
+
+    def _key(self) -> tuple[str, ...]:
+        return (self.reason,)
+
+
+class System(NamedTuple):
     """Operating system and architecture.
 
     field          type    what                                                      source
@@ -104,8 +125,7 @@ class System:
         return self.l4t is not None or "-tegra" in kernel or "Jetson" in (self.board or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Libc:
+class Libc(NamedTuple):
     """The C library: family `glibc` or `musl`, version as `2.35`, the file or call that told it."""
 
     family: str
@@ -113,8 +133,7 @@ class Libc:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cpu:
+class Cpu(NamedTuple):
     """What every core can do: one that can less than the others lowers it for all.
 
     field      type         what                                                   source
@@ -136,8 +155,7 @@ class Cpu:
     step: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MigSlice:
+class MigSlice(NamedTuple):
     """A part of a GPU that works as a GPU of its own. `name` is its profile (`1g.10gb`), `memory` in bytes."""
 
     name: str | Unknown
@@ -146,8 +164,7 @@ class MigSlice:
     visible: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
+class Gpu(NamedTuple):
     """One GPU.
 
     field                type      what                                                    source
@@ -179,8 +196,7 @@ class Gpu:
     closed: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GpuDriver:
+class GpuDriver(NamedTuple):
     """The kernel's driver for GPUs of a vendor other than NVIDIA, and what its vendor adds for programs.
 
     field        type    what                                                          source
@@ -196,8 +212,7 @@ class GpuDriver:
     user_space: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CudaLibrary:
+class CudaLibrary(NamedTuple):
     """What libcuda itself says, in an environment like ours.
 
     field      type     what                                                         source
@@ -215,8 +230,7 @@ class CudaLibrary:
 NOT_ASKED = Unknown("libcuda was not asked")
 
 
-@dataclass(frozen=True, slots=True)
-class NvidiaDriver:
+class NvidiaDriver(NamedTuple):
     """The NVIDIA driver: a module of the kernel and libraries for programs, which must be of one version.
 
     field        type      what                                                  source
@@ -236,16 +250,14 @@ class NvidiaDriver:
     compat: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """What the machine is wrapped in: `docker`, `podman`, `kubernetes`, `lxc`, `apptainer`, `systemd-nspawn`, …"""
 
     kind: str
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How much of the machine this process may use.
 
     field       type      what                                             source
@@ -261,8 +273,7 @@ class Limits:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """All facts together. `pythons` is empty and `storage` null where nobody looked for them."""
 
     system: System

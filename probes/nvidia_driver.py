@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from probes.host import Host
 from probes.machine import Container, Gpu, NvidiaDriver, System, Unknown
@@ -93,15 +92,14 @@ def _with_prefix(gpu: Gpu) -> Gpu:
     digits = gpu.uuid or ""
     if len(digits) != 32:  # noqa: PLR2004 - 16 bytes
         return gpu
-    return replace(gpu, uuid=f"GPU-{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
+    return gpu._replace(uuid=f"GPU-{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
 
 
 def _with_libraries(host: Host, driver: NvidiaDriver, answer: DriverAnswer) -> NvidiaDriver:
     """The driver, with what is known of its user-mode half."""
     cuda = answer.cuda
     speaks = cuda.library.cuda if isinstance(cuda, CudaAnswer) else Unknown("libcuda was not asked")
-    return replace(
-        driver,
+    return driver._replace(
         cuda=speaks if isinstance(driver.cuda, Unknown) and isinstance(speaks, str) else driver.cuda,
         user_space=user_space_version(host, cuda.files if isinstance(cuda, CudaAnswer) else ()),
         library=cuda.library if isinstance(cuda, CudaAnswer) else cuda,

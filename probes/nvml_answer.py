@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from probes.documents import parse_document
 from probes.host import Interrupted
@@ -14,8 +13,7 @@ from probes.machine import CudaLibrary, Gpu, MigSlice, Unknown
 __all__ = ["CudaAnswer", "DriverAnswer", "NvmlAnswer", "parse_answer", "parse_cuda", "parse_output"]
 
 
-@dataclass(frozen=True, slots=True)
-class NvmlAnswer:
+class NvmlAnswer(NamedTuple):
     """NVML could be asked. `driver` is None and `cuda` Unknown where it did not say."""
 
     driver: str | None
@@ -24,8 +22,7 @@ class NvmlAnswer:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CudaAnswer:
+class CudaAnswer(NamedTuple):
     """libcuda could be asked. `gpus` are what a program would see, `uuid` being the bare hexadecimal digits."""
 
     library: CudaLibrary
@@ -33,8 +30,7 @@ class CudaAnswer:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DriverAnswer:
+class DriverAnswer(NamedTuple):
     """Both libraries. `cuda` is None where programs find no libcuda."""
 
     nvml: NvmlAnswer | Unknown

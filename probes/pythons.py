@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from probes.machine import Libc, Unknown
 
 __all__ = ["Python"]
 
 
-@dataclass(frozen=True, slots=True)
-class Python:
+class Python(NamedTuple):
     """A Python on the machine. What only it could tell is unknown, with the reason, if it cannot be run.
 
     field                type      what                                                     source

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from pathlib import Path
+from os import PathLike
 from typing import Any, TypeVar
 
 from probes import machine as facts
@@ -34,10 +33,10 @@ class MachineFormatError(ValueError):
         self.problem = problem
 
 
-def read_machine(path: str | Path) -> Machine:
+def read_machine(path: str | PathLike[str]) -> Machine:
     """The machine that a file of `probe --json` describes. Raises MachineFormatError, also if it is missing."""
     try:
-        with Path(path).open("rb") as stream:
+        with open(path, "rb") as stream:
             document = json.loads(stream.read(_LIMIT))
     except (OSError, ValueError, RecursionError) as problem:
         raise MachineFormatError(str(path), f"cannot be read as a machine ({problem})") from problem
@@ -55,8 +54,8 @@ def encode(machine: Machine) -> dict[str, Any]:
 def _plain(value: Any, name: str = "") -> Any:
     if isinstance(value, Unknown):
         return {"unknown": value.reason}
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name), field.name) for field in fields(value)}
+    if hasattr(value, "_fields"):
+        return {name: _plain(each, name) for name, each in value._asdict().items()}
     if name == "compute_capability" and value is not None:
         return ".".join(map(str, value))
     if isinstance(value, frozenset):

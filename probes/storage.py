@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
+from typing import NamedTuple
 
 from probes.documents import writable
 from probes.host import Host, LocalHost
@@ -25,8 +25,7 @@ _CLONE = 0x40049409
 _MOUNTS = "/proc/self/mountinfo"
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(NamedTuple):
     """A folder, and the file system below it.
 
     field       type     what                                                     source
@@ -46,8 +45,7 @@ class Folder:
     read_only: bool | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Sharing:
+class Sharing(NamedTuple):
     """Whether a file in one folder can be had in another without a copy of its bytes.
 
     field       type   what                                                        source
@@ -63,8 +61,7 @@ class Sharing:
     reflink: bool | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(NamedTuple):
     """All folders that were asked about, and every ordered pair of them."""
 
     folders: tuple[Folder, ...]
@@ -79,7 +76,7 @@ def probe_storage(folders: Mapping[str, Path], host: Host | None = None) -> Stor
     host = LocalHost() if host is None else host
     table = host.read_text(_MOUNTS, 4 << 20)
     mounts = parse_mounts(table) if isinstance(table, str) else ()
-    places = {purpose: Path(os.path.abspath(path)) for purpose, path in folders.items()}  # noqa: PTH100 - as people wrote it
+    places = {purpose: Path(os.path.abspath(path)) for purpose, path in folders.items()}
     nearest = {purpose: _nearest(path) for purpose, path in places.items()}
     described = tuple(_folder(purpose, path, nearest[purpose], mounts) for purpose, path in places.items())
     tried = {purpose: _written(str(folder)) for purpose, folder in nearest.items()}
@@ -100,7 +97,7 @@ def probe_storage(folders: Mapping[str, Path], host: Host | None = None) -> Stor
 
 
 def _nearest(path: Path) -> Path:
-    return next((each for each in (path, *path.parents) if os.path.isdir(each)), Path(path.anchor))  # noqa: PTH112
+    return next((each for each in (path, *path.parents) if os.path.isdir(each)), Path(path.anchor))
 
 
 def _folder(purpose: str, path: Path, at: Path, mounts: tuple[Mount, ...]) -> Folder:
@@ -128,7 +125,7 @@ def _written(folder: str) -> str | Unknown:
     """A file of one byte in a folder."""
     name = _new_name(folder)
     try:
-        with open(name, "xb") as stream:  # noqa: PTH123 - a name is what the calls below take
+        with open(name, "xb") as stream:
             stream.write(b"x")
     except OSError as problem:
         _remove(name)
@@ -142,7 +139,7 @@ def _tried(way: Callable[[str, str], None], source: str | Unknown, beside: str |
         return source
     if isinstance(beside, Unknown):
         return beside
-    target = _new_name(os.path.dirname(beside))  # noqa: PTH120
+    target = _new_name(os.path.dirname(beside))
     try:
         way(source, target)
     except NotImplementedError as problem:
@@ -155,13 +152,13 @@ def _tried(way: Callable[[str, str], None], source: str | Unknown, beside: str |
 
 
 def _new_name(folder: str) -> str:
-    return os.path.join(folder, f".torchstrap-{os.urandom(8).hex()}")  # noqa: PTH118
+    return os.path.join(folder, f".torchstrap-{os.urandom(8).hex()}")
 
 
 def _remove(name: str | Unknown) -> None:
     if isinstance(name, str):
         with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
+            os.unlink(name)
 
 
 def _clone(source: str, target: str) -> None:
@@ -171,5 +168,5 @@ def _clone(source: str, target: str) -> None:
         raise NotImplementedError("clones are tried on Linux only") from None
     if not os.uname().sysname == "Linux":
         raise NotImplementedError("clones are tried on Linux only")
-    with open(source, "rb") as one, open(target, "xb") as other:  # noqa: PTH123 - descriptors, not paths
+    with open(source, "rb") as one, open(target, "xb") as other:
         ioctl(other.fileno(), _CLONE, one.fileno())

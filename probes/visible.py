@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from probes.machine import Gpu, Unknown
 from probes.nvml_answer import CudaAnswer
@@ -62,10 +61,9 @@ def _told(gpus: tuple[Gpu, ...], cuda: CudaAnswer | Unknown | None) -> tuple[Gpu
     if None in listed or not listed <= known:
         return None
     return tuple(
-        replace(
-            gpu,
+        gpu._replace(
             visible=any(_digits(uuid) in listed for uuid in _uuids(gpu)),
-            slices=tuple(replace(part, visible=_digits(part.uuid) in listed) for part in gpu.slices),
+            slices=tuple(part._replace(visible=_digits(part.uuid) in listed) for part in gpu.slices),
         )
         for gpu in gpus
     )
@@ -113,5 +111,5 @@ def _named(entry: str, gpus: tuple[Gpu, ...]) -> Seen:
 
 def _marked(gpu: Gpu, number: int, seen: Seen) -> Gpu:
     whole = (number, None) in seen
-    slices = tuple(replace(part, visible=whole or (number, place) in seen) for place, part in enumerate(gpu.slices))
-    return replace(gpu, visible=whole or any(part.visible for part in slices), slices=slices)
+    slices = tuple(part._replace(visible=whole or (number, place) in seen) for place, part in enumerate(gpu.slices))
+    return gpu._replace(visible=whole or any(part.visible for part in slices), slices=slices)

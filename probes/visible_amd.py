@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from probes.machine import Gpu
 
@@ -37,7 +36,7 @@ def with_amd_visibility(gpus: tuple[Gpu, ...], environ: Mapping[str, str]) -> tu
             notes.append(
                 f"{variable}={value} hides every AMD GPU; it is passed over, as an environment outlives a shell"
             )
-    return tuple(replace(gpu, visible=place in left) for place, gpu in enumerate(gpus)), tuple(notes)
+    return tuple(gpu._replace(visible=place in left) for place, gpu in enumerate(gpus)), tuple(notes)
 
 
 def _named(value: str, gpus: Sequence[Gpu]) -> list[int]:

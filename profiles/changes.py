@@ -65,8 +65,8 @@ def _newer_drivers(taken: Verdict, verdicts: Sequence[Verdict], question: Questi
         return
     reached = taken
     for version in sorted({each.use.driver for each in verdicts if each.use.driver}, key=numbers):
-        machine = replace(
-            question.machine, driver=replace(driver, version=version, library=Unknown("it is only thought of"))
+        machine = question.machine._replace(
+            driver=driver._replace(version=version, library=Unknown("it is only thought of"))
         )
         newer = replace(question, machine=machine)
         then = best([judge(each.offer, newer) for each in verdicts], newer)

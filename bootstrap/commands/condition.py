@@ -85,7 +85,7 @@ def condition(asked: Asked, environ: Mapping[str, str] = os.environ) -> Conditio
     storage, unwritable = _storage(asked)
     environment = _inhabited(venv)
     return Condition(
-        machine=replace(this_machine(), storage=storage),
+        machine=this_machine()._replace(storage=storage),
         venv=venv,
         environment=environment,
         foreign=_foreign(venv),

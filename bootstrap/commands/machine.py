@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +61,7 @@ def whole_machine(asked: Asked) -> Machine:
     machine = this_machine(cache)
     if os.environ.get(MACHINE_OVERRIDE):
         return machine
-    return replace(machine, pythons=pythons(cache), storage=probe_storage(places) if places else problem)
+    return machine._replace(pythons=pythons(cache), storage=probe_storage(places) if places else problem)
 
 
 def machine_below(sysroot: Path) -> Machine:

@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +186,7 @@ def _python(
         if elf.loader not in libraries:  # once each: to read a version takes milliseconds
             libraries[elf.loader] = _library(host, path, source)
         libc = libraries[elf.loader]
-        libc = replace(libc, source=f"{path}, whose loader is {elf.loader}") if isinstance(libc, Libc) else libc
+        libc = libc._replace(source=f"{path}, whose loader is {elf.loader}") if isinstance(libc, Libc) else libc
     if isinstance(answer, Unknown):
         architecture = answer if isinstance(elf, Unknown) else elf.architecture
         return Python(writable(path), source, answer, answer, architecture, libc, answer, answer)

@@ -33,13 +33,13 @@ MACHINE = Machine(
 )
 WELL = Condition(MACHINE, VENV, environment=Inhabited(("2.6.0+cu126",)), active=str(VENV))
 DOCKER = Container("docker", "/.dockerenv")
-BROKEN = replace(
-    DRIVER, user_space="595.10", library=CudaLibrary("libcuda.so.1", "13.1", Unknown("CUDA cannot start: 803"))
+BROKEN = DRIVER._replace(
+    user_space="595.10", library=CudaLibrary("libcuda.so.1", "13.1", Unknown("CUDA cannot start: 803"))
 )
 
 
 def machine(**changes: object) -> Condition:
-    return replace(WELL, machine=replace(MACHINE, **changes))  # type: ignore[arg-type]
+    return replace(WELL, machine=MACHINE._replace(**changes))  # type: ignore[arg-type]
 
 
 def storage(*folders: Folder, sharing: Sharing = LINKS) -> Condition:
@@ -48,7 +48,7 @@ def storage(*folders: Folder, sharing: Sharing = LINKS) -> Condition:
 
 def test_there_is_nothing_to_say_when_all_is_well() -> None:
     assert findings(WELL) == ()
-    assert findings(Condition(replace(MACHINE, driver=None, gpus=(), storage=None), VENV)) == ()
+    assert findings(Condition(MACHINE._replace(driver=None, gpus=(), storage=None), VENV)) == ()
     assert findings(machine(driver=Unknown("hung"), storage=Unknown("no folder"))) == ()
 
 
@@ -58,16 +58,16 @@ def test_there_is_nothing_to_say_when_all_is_well() -> None:
         (machine(driver=None), "driver", "NVIDIA H100 is there, but no NVIDIA driver", "install"),
         (machine(driver=BROKEN), "driver-halves", "kernel runs NVIDIA driver 580.95.05, but its", "restart"),
         (machine(driver=BROKEN, container=DOCKER), "driver-halves", "libraries are of 595.10", "image"),
-        (machine(driver=replace(DRIVER, library=None)), "libcuda", "programs find no libcuda", "install"),
-        (machine(driver=replace(DRIVER, library=None), container=DOCKER), "libcuda", "no libcuda", "--gpus all"),
+        (machine(driver=DRIVER._replace(library=None)), "libcuda", "programs find no libcuda", "install"),
+        (machine(driver=DRIVER._replace(library=None), container=DOCKER), "libcuda", "no libcuda", "--gpus all"),
         (
-            machine(driver=replace(DRIVER, library=replace(LIBRARY, devices=Unknown("CUDA cannot start: 999")))),
+            machine(driver=DRIVER._replace(library=LIBRARY._replace(devices=Unknown("CUDA cannot start: 999")))),
             "cuda-start",
             "CUDA cannot start: 999",
             "nvidia-smi",
         ),
         (
-            machine(gpus=(replace(GPU, vendor="amd", visible=False, closed="/dev/kfd is closed to this user"),)),
+            machine(gpus=(GPU._replace(vendor="amd", visible=False, closed="/dev/kfd is closed to this user"),)),
             "gpu-closed",
             "/dev/kfd is closed",
             "render",
@@ -79,15 +79,15 @@ def test_there_is_nothing_to_say_when_all_is_well() -> None:
             "cert names /ca.pem for certificates: no such file",
             "PEM",
         ),
-        (storage(replace(ROOMY[0], free=10**8), *ROOMY[1:]), "room", "100 MB for the cache folder", "cache gc"),
+        (storage(ROOMY[0]._replace(free=10**8), *ROOMY[1:]), "room", "100 MB for the cache folder", "cache gc"),
         (
-            replace(storage(replace(ROOMY[0], free=5 * 10**9), *ROOMY[1:]), environment=None, active=None),
+            replace(storage(ROOMY[0]._replace(free=5 * 10**9), *ROOMY[1:]), environment=None, active=None),
             "room",
             "5.0 GB for the cache folder",
             "cache gc",
         ),
         (
-            storage(*ROOMY, sharing=replace(LINKS, hard_link=False)),
+            storage(*ROOMY, sharing=LINKS._replace(hard_link=False)),
             "sharing",
             "/cache (cache) and /project/.venv cannot share files",
             "--cache-dir",
@@ -136,11 +136,11 @@ def test_says_what_is_wrong_and_one_thing_to_do(facts: Condition, check: str, sa
 @pytest.mark.parametrize(
     "facts",
     [
-        machine(driver=replace(DRIVER, user_space="595.10")),
-        machine(gpus=(replace(GPU, vendor="intel", integrated=True, visible=False, closed="no driver serves it"), GPU)),
-        storage(replace(ROOMY[0], free=5 * 10**9), *ROOMY[1:]),
-        storage(*ROOMY, sharing=replace(LINKS, hard_link=False, reflink=True)),
-        storage(*ROOMY, sharing=replace(LINKS, hard_link=Unknown("/cache cannot be written"))),
+        machine(driver=DRIVER._replace(user_space="595.10")),
+        machine(gpus=(GPU._replace(vendor="intel", integrated=True, visible=False, closed="no driver serves it"), GPU)),
+        storage(ROOMY[0]._replace(free=5 * 10**9), *ROOMY[1:]),
+        storage(*ROOMY, sharing=LINKS._replace(hard_link=False, reflink=True)),
+        storage(*ROOMY, sharing=LINKS._replace(hard_link=Unknown("/cache cannot be written"))),
         replace(WELL, certificates=(Certificate("SSL_CERT_FILE", "/ca.pem", ""),)),
         replace(WELL, active="/other"),
         replace(WELL, active=None, other_python=("/usr/bin/python", "2.6.0+cu126")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,30 +63,30 @@ def test_a_machine_as_everybody_expects_takes_six_lines() -> None:
 @pytest.mark.parametrize(
     ("change", "label", "words"),
     [
-        ({"system": replace(PLAIN.system, machine="aarch64")}, "system", "x86_64 on a machine that is aarch64"),
-        ({"system": replace(PLAIN.system, kernel=Unknown("no /proc"))}, "system", "kernel unknown (no /proc)"),
-        ({"system": replace(PLAIN.system, board="NVIDIA Thor", l4t="38.2")}, "board", "NVIDIA Thor, L4T 38.2"),
+        ({"system": PLAIN.system._replace(machine="aarch64")}, "system", "x86_64 on a machine that is aarch64"),
+        ({"system": PLAIN.system._replace(kernel=Unknown("no /proc"))}, "system", "kernel unknown (no /proc)"),
+        ({"system": PLAIN.system._replace(board="NVIDIA Thor", l4t="38.2")}, "board", "NVIDIA Thor, L4T 38.2"),
         ({"cpu": Unknown("no file")}, "cpu", "unknown (no file)"),
         ({"libc": Unknown("no loader")}, "libc", "unknown (no loader)"),
         ({"gpus": ()}, "gpu", "none that programs here can use"),
-        ({"gpus": (replace(GPU, visible=False),)}, "gpu 0", "hidden from this process"),
-        ({"gpus": (replace(GPU, visible=False, closed="/dev/nvidia0 is closed"),)}, "gpu 0", "/dev/nvidia0 is closed"),
-        ({"gpus": (replace(GPU, integrated=True),)}, "gpu 0", "80 GiB, integrated"),
-        ({"gpus": (replace(GPU, vendor="amd", name="navi31", target="gfx1100"),)}, "gpu 0", "AMD navi31, "),
-        ({"gpus": (replace(GPU, mig=True),)}, "gpu 0", "cut into slices, of which there are none"),
+        ({"gpus": (GPU._replace(visible=False),)}, "gpu 0", "hidden from this process"),
+        ({"gpus": (GPU._replace(visible=False, closed="/dev/nvidia0 is closed"),)}, "gpu 0", "/dev/nvidia0 is closed"),
+        ({"gpus": (GPU._replace(integrated=True),)}, "gpu 0", "80 GiB, integrated"),
+        ({"gpus": (GPU._replace(vendor="amd", name="navi31", target="gfx1100"),)}, "gpu 0", "AMD navi31, "),
+        ({"gpus": (GPU._replace(mig=True),)}, "gpu 0", "cut into slices, of which there are none"),
         ({"driver": Unknown("it hangs")}, "driver", "unknown (it hangs)"),
-        ({"driver": replace(DRIVER, user_space="575.1")}, "driver", "CUDA 13.0, libraries 575.1"),
-        ({"driver": replace(DRIVER, user_space=Unknown("of two versions"))}, "driver", "libraries unknown (of two"),
+        ({"driver": DRIVER._replace(user_space="575.1")}, "driver", "CUDA 13.0, libraries 575.1"),
+        ({"driver": DRIVER._replace(user_space=Unknown("of two versions"))}, "driver", "libraries unknown (of two"),
         (
-            {"driver": replace(DRIVER, compat="/usr/local/cuda/compat/libcuda.so.1")},
+            {"driver": DRIVER._replace(compat="/usr/local/cuda/compat/libcuda.so.1")},
             "driver",
             "cuda-compat in /usr/loc",
         ),
-        ({"driver": replace(DRIVER, library=Unknown("it crashed"))}, "driver", "libcuda unknown (it crashed)"),
-        ({"driver": replace(DRIVER, library=CudaLibrary("/x", "12.4", 1))}, "driver", "libcuda speaks CUDA 12.4"),
-        ({"driver": replace(DRIVER, library=CudaLibrary("/x", "13.0", 0))}, "driver", "libcuda finds 0 devices  (/x)"),
+        ({"driver": DRIVER._replace(library=Unknown("it crashed"))}, "driver", "libcuda unknown (it crashed)"),
+        ({"driver": DRIVER._replace(library=CudaLibrary("/x", "12.4", 1))}, "driver", "libcuda speaks CUDA 12.4"),
+        ({"driver": DRIVER._replace(library=CudaLibrary("/x", "13.0", 0))}, "driver", "libcuda finds 0 devices  (/x)"),
         (
-            {"driver": replace(DRIVER, library=CudaLibrary("/x", "13.0", Unknown("CUDA_ERROR")))},
+            {"driver": DRIVER._replace(library=CudaLibrary("/x", "13.0", Unknown("CUDA_ERROR")))},
             "driver",
             "libcuda finds no device (CUDA_ERROR)",
         ),
@@ -103,19 +102,19 @@ def test_a_machine_as_everybody_expects_takes_six_lines() -> None:
     ids=lambda value: value if isinstance(value, str) and " " in value else "",
 )
 def test_says_what_is_unusual(change: dict[str, object], label: str, words: str) -> None:
-    machine = replace(PLAIN, **change)  # type: ignore[arg-type]
+    machine = PLAIN._replace(**change)  # type: ignore[arg-type]
     assert words in line(machine, label)
 
 
 def test_what_a_note_says_is_not_said_twice() -> None:
-    gpu = replace(GPU, visible=False, closed="its user is not in the group render")
-    machine = replace(PLAIN, gpus=(gpu,), notes=("NVIDIA H100 cannot be used: its user is not in the group render",))
+    gpu = GPU._replace(visible=False, closed="its user is not in the group render")
+    machine = PLAIN._replace(gpus=(gpu,), notes=("NVIDIA H100 cannot be used: its user is not in the group render",))
     assert line(machine, "gpu 0").endswith("80 GiB, closed to this process (see the notes)  (NVML)")
 
 
 def test_drivers_of_other_vendors_have_a_row_each() -> None:
     drivers = (GpuDriver("amdgpu", "6.12.12", "/sys/module", "6.4.0"), GpuDriver("xe", None, "/sys/bus", "1.6"))
-    machine = replace(PLAIN, driver=None, drivers=drivers)
+    machine = PLAIN._replace(driver=None, drivers=drivers)
     assert [each for each in machine_lines(machine) if each.startswith("driver")] == [
         "driver      amdgpu 6.12.12, ROCm 6.4.0  (/sys/module)",
         "driver      xe of the kernel, Level Zero 1.6  (/sys/bus)",
@@ -123,10 +122,10 @@ def test_drivers_of_other_vendors_have_a_row_each() -> None:
 
 
 def test_gpus_that_are_the_same_share_a_row_with_their_numbers() -> None:
-    small = replace(GPU, name="NVIDIA T4", uuid="GPU-9")
-    gpus = (GPU, replace(GPU, uuid="GPU-2"), replace(GPU, uuid="GPU-3", source="/proc"), small)
+    small = GPU._replace(name="NVIDIA T4", uuid="GPU-9")
+    gpus = (GPU, GPU._replace(uuid="GPU-2"), GPU._replace(uuid="GPU-3", source="/proc"), small)
     library = CudaLibrary("/x", "13.0", 4)
-    lines = list(machine_lines(replace(PLAIN, gpus=gpus, driver=replace(DRIVER, library=library))))
+    lines = list(machine_lines(PLAIN._replace(gpus=gpus, driver=DRIVER._replace(library=library))))
     assert [each for each in lines if each.startswith("gpu")] == [
         "gpu 0-2     3 x NVIDIA H100, compute capability 9.0, 80 GiB  (NVML, …)",
         "gpu 3       NVIDIA T4, compute capability 9.0, 80 GiB  (NVML)",
@@ -136,7 +135,7 @@ def test_gpus_that_are_the_same_share_a_row_with_their_numbers() -> None:
 
 def test_slices_are_counted() -> None:
     seven = tuple(MigSlice("1g.10gb", f"MIG-{number}", 10, visible=number > 0) for number in range(7))
-    machine = replace(PLAIN, gpus=(replace(GPU, mig=True, slices=seven),))
+    machine = PLAIN._replace(gpus=(GPU._replace(mig=True, slices=seven),))
     assert "cut into 1 x 1g.10gb (hidden) + 6 x 1g.10gb" in line(machine, "gpu 0")
 
 
@@ -152,12 +151,12 @@ def test_slices_are_counted() -> None:
     ],
 )
 def test_an_interpreter_is_its_version_its_path_and_what_is_unusual(change: dict[str, object], words: str) -> None:
-    machine = replace(PLAIN, pythons=(replace(PYTHON, **change),))  # type: ignore[arg-type]
+    machine = PLAIN._replace(pythons=(PYTHON._replace(**change),))  # type: ignore[arg-type]
     assert words in line(machine, "python")
 
 
 def test_many_interpreters_are_counted() -> None:
-    lines = [each for each in machine_lines(replace(PLAIN, pythons=(PYTHON,) * 40)) if each.startswith("python")]
+    lines = [each for each in machine_lines(PLAIN._replace(pythons=(PYTHON,) * 40)) if each.startswith("python")]
     assert len(lines) == 13
     assert "and 28 more" in lines[-1]
 
@@ -177,24 +176,24 @@ def test_a_folder_tells_what_it_can_share_with_the_cache(
     hard_link: bool | Unknown, reflink: bool | Unknown, words: str
 ) -> None:
     sharing = (Sharing("environment", "cache", True, True), Sharing("cache", "environment", hard_link, reflink))
-    machine = replace(PLAIN, storage=Storage((CACHE, VENV), sharing))
+    machine = PLAIN._replace(storage=Storage((CACHE, VENV), sharing))
     assert line(machine, "cache") == "/home/me/.cache/torchstrap, 40 GiB free, ext4"
     assert line(machine, "environment").startswith("/project/.venv, 1.5 GiB free, nfs4, ")
     assert line(machine, "environment").endswith(words)
 
 
 def test_a_folder_that_tells_nothing_says_so() -> None:
-    folder = replace(VENV, free=Unknown("no answer"), kind=Unknown("no table"), read_only=True)
-    assert line(replace(PLAIN, storage=Storage((folder,), ())), "environment") == (
+    folder = VENV._replace(free=Unknown("no answer"), kind=Unknown("no table"), read_only=True)
+    assert line(PLAIN._replace(storage=Storage((folder,), ())), "environment") == (
         "/project/.venv, room unknown (no answer), read-only"
     )
-    assert line(replace(PLAIN, storage=Unknown("bad TOML")), "storage") == "unknown (bad TOML)"
+    assert line(PLAIN._replace(storage=Unknown("bad TOML")), "storage") == "unknown (bad TOML)"
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_lines_are_folded_between_words_under_their_value(width: int) -> None:
     notes = ("word " * 60, "/a/path/" + "x" * 200)
-    lines = list(machine_lines(replace(PLAIN, notes=notes), width))
+    lines = list(machine_lines(PLAIN._replace(notes=notes), width))
     assert all(len(each) <= width for each in lines if "xxx" not in each)
     assert any(each.endswith("x" * 200) for each in lines)
     at = next(number for number, each in enumerate(lines) if each.startswith("note "))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,9 +45,9 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "machine",
     [
-        replace(MACHINE, driver=NvidiaDriver("595.10", "/sys/module/nvidia/version")),
-        replace(MACHINE, gpus=(GPU, replace(GPU, uuid="GPU-2"))),
-        replace(MACHINE, gpus=(replace(GPU, visible=False),)),
+        MACHINE._replace(driver=NvidiaDriver("595.10", "/sys/module/nvidia/version")),
+        MACHINE._replace(gpus=(GPU, GPU._replace(uuid="GPU-2"))),
+        MACHINE._replace(gpus=(GPU._replace(visible=False),)),
     ],
     ids=["another driver", "one more GPU", "a hidden GPU"],
 )
@@ -63,9 +62,9 @@ def test_other_files_and_another_python_are_other_questions() -> None:
 
 
 def test_what_torch_does_not_talk_to_changes_nothing() -> None:
-    hidden = replace(GPU, uuid="GPU-2", visible=False)
-    assert key_of(FILES, "cpython", MACHINE) == key_of(FILES, "cpython", replace(MACHINE, gpus=(GPU, hidden)))
-    assert key_of(FILES, "cpython", MACHINE) == key_of(FILES, "cpython", replace(MACHINE, notes=("odd",)))
+    hidden = GPU._replace(uuid="GPU-2", visible=False)
+    assert key_of(FILES, "cpython", MACHINE) == key_of(FILES, "cpython", MACHINE._replace(gpus=(GPU, hidden)))
+    assert key_of(FILES, "cpython", MACHINE) == key_of(FILES, "cpython", MACHINE._replace(notes=("odd",)))
     assert proofs.key_of(FILES, "cpython", MACHINE).isalnum()
 
 

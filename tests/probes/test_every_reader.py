@@ -6,7 +6,6 @@ as it is public, or has to say in EXCEPT why not.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import inspect
 import json
@@ -165,9 +164,8 @@ def written(value: Any) -> Iterator[str]:
     """Every text in an answer."""
     if isinstance(value, str):
         yield value
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            yield from written(getattr(value, field.name))
+    elif isinstance(value, Unknown):
+        yield from written(value.__reduce__()[1])
     elif isinstance(value, Mapping):
         for pair in value.items():
             yield from written(pair)

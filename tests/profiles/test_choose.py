@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +48,7 @@ def offers(*names: str) -> tuple[Offer, ...]:
 
 
 USUAL = offers("cpu", "cu126", "cu130")
-MAC = replace(machine(os="macos", architecture="arm64"), gpus=(Gpu("apple", "Apple M2", "arm64"),))
+MAC = machine(os="macos", architecture="arm64")._replace(gpus=(Gpu("apple", "Apple M2", "arm64"),))
 
 GRID: Mapping[str, tuple[Machine, tuple[Offer, ...], str, str]] = {
     # name: machine, offers, taken, torch
@@ -136,14 +135,14 @@ def test_python_counts() -> None:
 
 def test_wsl_needs_the_windows_driver() -> None:
     inside = machine("527.41", "8.0")
-    windows = replace(inside, system=replace(inside.system, kernel="5.15.167.4-microsoft-standard-WSL2"))
+    windows = inside._replace(system=inside.system._replace(kernel="5.15.167.4-microsoft-standard-WSL2"))
     assert choose(USUAL, inside).offer.name == "cu126"
     assert choose(USUAL, windows).offer.name == "cpu"
 
 
 def test_hidden_gpus_do_not_count() -> None:
     found = machine("580.95.05", "6.1", "8.9")
-    hidden = replace(found, gpus=(replace(found.gpus[0], visible=False), found.gpus[1]))
+    hidden = found._replace(gpus=(found.gpus[0]._replace(visible=False), found.gpus[1]))
     assert choose(USUAL, hidden).offer.name == "cu130"
 
 
@@ -180,7 +179,7 @@ def test_says_that_a_card_is_left_out() -> None:
 
 def test_says_which_build_serves_which_gpu_where_none_serves_all() -> None:
     found = machine("580.95.05", "7.0", "12.0")
-    mixed = replace(found, gpus=tuple(replace(gpu, uuid=f"GPU-{place}") for place, gpu in enumerate(found.gpus)))
+    mixed = found._replace(gpus=tuple(gpu._replace(uuid=f"GPU-{place}") for place, gpu in enumerate(found.gpus)))
     choice = choose(USUAL, mixed)
     assert (choice.offer.name, choice.torch) == ("cu130", "2.15.0")
     (warning,) = choice.warnings
@@ -209,10 +208,10 @@ def test_refuses_words_for_gpus_that_are_none(text: str) -> None:
 def test_an_integrated_gpu_does_not_decide_beside_a_discrete_one() -> None:
     card = Gpu("amd", "RX 7900", "KFD", target="gfx1100", integrated=False)
     inside = Gpu("amd", "Raphael", "KFD", target="gfx1036", integrated=True)
-    both = replace(machine(), gpus=(inside, card))
+    both = machine()._replace(gpus=(inside, card))
     choice = choose(offers("cpu", "rocm6.4"), both)
     assert (choice.offer.name, choice.warnings) == ("rocm6.4", ())
-    alone = choose(offers("cpu", "rocm6.4"), replace(both, gpus=(inside,)))
+    alone = choose(offers("cpu", "rocm6.4"), both._replace(gpus=(inside,)))
     assert alone.offer.name == "cpu"
     assert "HSA_OVERRIDE_GFX_VERSION=10.3.0, which AMD does not support" in alone.warnings[0]
 
@@ -221,9 +220,9 @@ def test_cuda_compat_counts_where_it_has_started() -> None:
     found = machine("535.129.03", "9.0")
     assert isinstance(found.driver, NvidiaDriver)
     library = CudaLibrary("/usr/local/cuda-13.0/compat/libcuda.so.1", "13.0", 1)
-    assert choose(USUAL, replace(found, driver=replace(found.driver, library=library))).offer.name == "cu130"
-    refused = replace(library, devices=Unknown("CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE (804)"))
-    choice = choose(USUAL, replace(found, driver=replace(found.driver, library=refused)))
+    assert choose(USUAL, found._replace(driver=found.driver._replace(library=library))).offer.name == "cu130"
+    refused = library._replace(devices=Unknown("CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE (804)"))
+    choice = choose(USUAL, found._replace(driver=found.driver._replace(library=refused)))
     assert choice.offer.name == "cpu"
     assert "CUDA cannot start on this machine: CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE (804)" in choice.warnings[0]
 
@@ -245,13 +244,13 @@ def test_says_that_an_assumption_is_one() -> None:
 
 
 def test_warns_of_a_cpu_that_is_too_old() -> None:
-    old = replace(machine(), cpu=replace(CPU, level="x86-64-v1"))
+    old = machine()._replace(cpu=CPU._replace(level="x86-64-v1"))
     assert "below x86-64-v2" in choose(USUAL, old).warnings[0]
     assert choose(USUAL, machine()).warnings == ()
 
 
 def test_musl_is_refused_with_the_reason_of_every_offer() -> None:
-    alpine = replace(machine(), libc=Libc("musl", "1.2.5", "/lib/ld-musl-x86_64.so.1"))
+    alpine = machine()._replace(libc=Libc("musl", "1.2.5", "/lib/ld-musl-x86_64.so.1"))
     with pytest.raises(NoOfferError) as caught:
         choose(USUAL, alpine)
     assert [each.offer for each in caught.value.rejected] == ["cpu", "cu126", "cu130"]

@@ -90,13 +90,13 @@ a_gpu = st.one_of(
     ),
     st.builds(lambda integrated: Gpu("intel", "Intel Arc", "PCI", integrated=integrated), st.booleans()),
 )
-hidden_or_not = st.builds(lambda gpu, seen: replace(gpu, visible=seen), a_gpu, st.booleans())
+hidden_or_not = st.builds(lambda gpu, seen: gpu._replace(visible=seen), a_gpu, st.booleans())
 base = st.sampled_from(
     [
         machine(f"no-gpu {words}")
         for words in ("ubuntu-22.04", "rhel-7", "alpine", "windows-11", "wsl2", "linux_aarch64")
     ]
-    + [machine("M2 macos-13"), replace(machine("no-gpu"), system=System("linux", "?", "6", Unknown("why"), "nowhere"))]
+    + [machine("M2 macos-13"), machine("no-gpu")._replace(system=System("linux", "?", "6", Unknown("why"), "nowhere"))]
 )
 driver = st.one_of(
     st.none(),
@@ -104,7 +104,7 @@ driver = st.one_of(
     st.builds(lambda number: NvidiaDriver(number, "NVML"), st.sampled_from((*DRIVERS, "", "beta", "570.x"))),
 )
 worlds = st.builds(
-    lambda below, driver, gpus: replace(below, driver=driver, gpus=(*below.gpus, *gpus)),
+    lambda below, driver, gpus: below._replace(driver=driver, gpus=(*below.gpus, *gpus)),
     base,
     driver,
     st.lists(hidden_or_not, max_size=4),
@@ -116,7 +116,7 @@ many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 
 def with_driver(found: Machine, version: str) -> Machine:
-    return replace(found, driver=NvidiaDriver(version, "NVML"))
+    return found._replace(driver=NvidiaDriver(version, "NVML"))
 
 
 def minor(choice: Choice) -> int:
@@ -157,7 +157,7 @@ def serves_all(offer: Offer, found: Machine, torch: SpecifierSet) -> bool:
 @many
 @given(worlds, a_gpu, st.sampled_from(("==2.5.*", "==2.9.*", "==2.14.*", "==2.15.*")).map(SpecifierSet))
 def test_another_gpu_adds_no_offer_that_serves_all(found: Machine, further: Gpu, torch: SpecifierSet) -> None:
-    more = replace(found, gpus=(*found.gpus, further))
+    more = found._replace(gpus=(*found.gpus, further))
     if not counted(found, ALL) or not set(counted(found, ALL)) <= set(counted(more, ALL)):
         return  # the first makes its vendor's builds possible; a card takes what is built in out of count
     for offer in SOME:
@@ -167,7 +167,7 @@ def test_another_gpu_adds_no_offer_that_serves_all(found: Machine, further: Gpu,
 @many
 @given(worlds, a_gpu)
 def test_another_gpu_never_means_a_newer_torch_that_serves_all(found: Machine, further: Gpu) -> None:
-    more = replace(found, gpus=(*found.gpus, further))
+    more = found._replace(gpus=(*found.gpus, further))
     before, after = answer(automatic_offers(), found), answer(automatic_offers(), more)
     if before is None or after is None or not set(counted(found, ALL)) <= set(counted(more, ALL)):
         return
@@ -180,7 +180,7 @@ def test_another_gpu_never_means_a_newer_torch_that_serves_all(found: Machine, f
 def test_a_gpu_that_programs_cannot_see_changes_nothing(
     found: Machine, further: Gpu, torch: SpecifierSet | None
 ) -> None:
-    more = replace(found, gpus=(*found.gpus, replace(further, visible=False)))
+    more = found._replace(gpus=(*found.gpus, further._replace(visible=False)))
     for offer in SOME:
         assert accelerates(offer, found, torch=torch) == accelerates(offer, more, torch=torch)
     before, after = answer(SOME, found, torch=torch), answer(SOME, more, torch=torch)

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -209,8 +209,7 @@ def machine(text: str) -> Machine:
             "`docker run --gpus all`)"
         )
     _refuse_unknown(words)
-    return replace(
-        found,
+    return found._replace(
         notes=tuple(notes),
         container=Container("docker", "/.dockerenv") if {"docker", "docker-without-gpus"} & set(words) else None,
         drivers=tuple(_other_drivers(gpus)),
@@ -243,13 +242,13 @@ def _gpus(word: str, unloaded: bool) -> Iterator[Gpu]:
         return
     gpu = _gpu(name)
     if unloaded:
-        gpu = replace(gpu, source="/sys/bus/pci/devices/0000:01:00.0")
+        gpu = gpu._replace(source="/sys/bus/pci/devices/0000:01:00.0")
     if state == "unread":
-        gpu = replace(gpu, compute_capability=Unknown("no table knows the compute capability of it"))
+        gpu = gpu._replace(compute_capability=Unknown("no table knows the compute capability of it"))
     if state == "hidden":
-        gpu = replace(gpu, visible=False)
+        gpu = gpu._replace(visible=False)
     if state == "closed":
-        gpu = replace(gpu, visible=False, closed=f"this process may not open {_node(gpu)}")
+        gpu = gpu._replace(visible=False, closed=f"this process may not open {_node(gpu)}")
     yield from (gpu for _ in range(int(number)))
 
 
@@ -324,17 +323,17 @@ def _driver(words: list[str], names: list[str]) -> NvidiaDriver | Unknown | None
     source = "NVML" if on_windows or "wsl2" in words else "/proc/driver/nvidia/version"
     driver = NvidiaDriver(number, source)
     if "compat-lies-about" in words:
-        driver = replace(driver, compat=COMPAT)
+        driver = driver._replace(compat=COMPAT)
     library = next((match for word in words if (match := LIBRARY.fullmatch(word))), None)
     if library is None:
         return driver
     kind, cuda = library.groups()
     if kind == "libcuda":
         own = CudaLibrary("/usr/lib/x86_64-linux-gnu/libcuda.so.1", cuda, 1)
-        return replace(driver, cuda=cuda, library=own)
+        return driver._replace(cuda=cuda, library=own)
     broken = Unknown("CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE (804)")
-    return replace(
-        driver, cuda=cuda, compat=COMPAT, library=CudaLibrary(COMPAT, cuda, 1 if kind == "compat" else broken)
+    return driver._replace(
+        cuda=cuda, compat=COMPAT, library=CudaLibrary(COMPAT, cuda, 1 if kind == "compat" else broken)
     )
 
 
