@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from packaging.version import Version
@@ -45,3 +45,7 @@ class Listing:
     def matching(self, version: Version, wanted: Callable[[str], bool]) -> Iterator[File]:
         """The files of a version whose names are wanted. Where pages are read lazily, the others are not even read."""
         return (file for file in self.versions[version] if wanted(file.filename))
+
+    def only(self, versions: Iterable[Version]) -> Listing:
+        """A listing of nothing but these versions; the others are not looked at."""
+        return Listing(self.name, {version: self.versions[version] for version in versions}, self.indexes)

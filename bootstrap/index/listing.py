@@ -71,6 +71,10 @@ class PageListing(Listing):
         assert isinstance(self.versions, _Versions)  # noqa: S101 - for the type checker: `listing` makes them together
         return self.versions.matching(version, wanted)
 
+    def only(self, versions: Iterable[Version]) -> Listing:
+        assert isinstance(self.versions, _Versions)  # noqa: S101 - as above
+        return self.versions.only(self, tuple(versions))
+
 
 _Share = tuple[Callable[[str, Any], File], list[tuple[str, Any]]]
 
@@ -81,6 +85,7 @@ class _Versions(Mapping[Version, tuple[File, ...]]):
     def __init__(self, shares: Mapping[Version, Sequence[_Share]]) -> None:
         self._shares = shares
         self._made: dict[Version, tuple[File, ...]] = {}
+        self._parts: dict[tuple[Version, ...], PageListing] = {}
 
     def __getitem__(self, version: Version) -> tuple[File, ...]:
         made = self._made.get(version)
@@ -101,6 +106,13 @@ class _Versions(Mapping[Version, tuple[File, ...]]):
                 if name not in seen and wanted(name):
                     seen.add(name)
                     yield make(name, rest)
+
+    def only(self, whole: PageListing, versions: tuple[Version, ...]) -> PageListing:
+        """A listing of these versions; who asks again is given the same one."""
+        if versions not in self._parts:
+            shares = _Versions({version: self._shares[version] for version in versions})
+            self._parts[versions] = PageListing(whole.name, shares, whole.indexes)
+        return self._parts[versions]
 
     def __contains__(self, version: object) -> bool:
         return version in self._shares

@@ -53,6 +53,8 @@ class Candidates:
 
     def asked_for(self, specifiers: SpecifierSet) -> int:
         """The wary candidates that these specifiers ask for."""
+        if not self.prereleases | self.yanked:
+            return 0
         fits = self.fitting(specifiers)
         asked = 0
         if specifiers.prereleases or not fits & ~self.prereleases & ~self.yanked:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
@@ -41,6 +42,7 @@ _SYSTEM = re.compile(r"-(manylinux|musllinux|macosx)_(\d+)_(\d+)_")
 _SYSTEM_NAMES = {"manylinux": "glibc", "musllinux": "musl", "macosx": "macOS"}
 
 
+@lru_cache(1 << 16)
 def ending_of(filename: str) -> Ending | None:
     """The tag sets of a wheel's file name, or None where it is not one."""
     if not filename.endswith(".whl") or filename.count("-") < WHEEL_PARTS - 1:

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from bootstrap.index.files import Listing
@@ -22,7 +23,7 @@ from bootstrap.resolver.fitness import Fitness
 from bootstrap.resolver.requirements import RequirementReader
 from bootstrap.resolver.resolution import Target
 
-__all__ = ["Memory", "View"]
+__all__ = ["Memory", "View", "answered"]
 
 Jobs = dict[Hashable, Future[Any]]
 
@@ -32,13 +33,17 @@ Portable = dict[int, tuple[Listing, Candidates]]
 
 @dataclass(slots=True)
 class View:
-    """What is known for one target. `pages` and `metadata` are jobs that are done, by what was asked."""
+    """What is known for one target. `pages` and `metadata` are jobs that are done, by what was asked.
+
+    A page that was asked for another target needs no thread: `listings` holds what was on it.
+    """
 
     fitness: Fitness
     reader: RequirementReader
     policy: Policy
     metadata: Jobs
     portable: Portable
+    listings: dict[Hashable, Listing]
     pages: Jobs = field(default_factory=dict)
 
     def candidates(self, listing: Listing) -> Candidates:
@@ -57,7 +62,10 @@ class View:
 
     def known(self, key: Hashable) -> Future[Any] | None:
         """The answer to a question that was asked before."""
-        return self.pages.get(key) or self.metadata.get(key)
+        job = self.pages.get(key) or self.metadata.get(key)
+        if job is None and key in self.listings:
+            job = self.pages[key] = answered(self.candidates(self.listings[key]))
+        return job
 
     def keep(self, jobs: Mapping[Hashable, Future[Any]]) -> None:
         """Remember what came of the jobs of one resolution; their keys are tuples that begin with what they are.
@@ -68,6 +76,7 @@ class View:
             if isinstance(key, tuple) and job.done() and not job.cancelled() and job.exception() is None:
                 if key[0] == "page":
                     self.pages[key] = job
+                    self.listings.setdefault(key, job.result().listing)
                 elif key[0] == "metadata" and ".whl" in key[1]:
                     self.metadata[key] = job
 
@@ -78,18 +87,27 @@ class Memory:
 
     _metadata: Jobs = field(default_factory=dict)
     _heads: dict[str, Requirement] = field(default_factory=dict)
+    _parsed: dict[str, Marker] = field(default_factory=dict)
     _views: dict[Hashable, View] = field(default_factory=dict)
     _portable: dict[Hashable, Portable] = field(default_factory=dict)
+    _listings: dict[Hashable, Listing] = field(default_factory=dict)
 
     def view(self, target: Target, policy: Policy) -> View:
         """What is known for a target, if it is chosen from in the same way."""
         key = (target.python, target.platform, target.tags, tuple(sorted(target.markers.items())), policy)
         if key not in self._views:
-            reader = RequirementReader(target.markers, self._heads)
+            reader = RequirementReader(target.markers, self._heads, self._parsed)
             anywhere = tuple(tag for tag in target.tags if tag.endswith("-any"))
             portable = self._portable.setdefault((target.python, anywhere, policy), {})
-            self._views[key] = View(Fitness(target), reader, policy, self._metadata, portable)
+            self._views[key] = View(Fitness(target), reader, policy, self._metadata, portable, self._listings)
         return self._views[key]
+
+
+def answered(answer: Any) -> Future[Any]:
+    """A job that is done."""
+    job: Future[Any] = Future()
+    job.set_result(answer)
+    return job
 
 
 def _is_portable(listing: Listing) -> bool:

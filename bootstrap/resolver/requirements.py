@@ -8,7 +8,7 @@ the heads of those that hold are parsed, each text once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
@@ -24,18 +24,25 @@ class UnreadableRequirement(ValueError):  # noqa: N818 - it names the thing that
 
 @dataclass(slots=True)
 class RequirementReader:
-    """Reads requirements for one marker environment, remembering every text."""
+    """Reads requirements for one marker environment, remembering every text. Readers may share what was parsed."""
 
     environment: Mapping[str, str]
     _heads: dict[str, Requirement] = field(default_factory=dict)
+    _parsed: dict[str, Marker] = field(default_factory=dict)
     _markers: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _active: dict[tuple[tuple[str, ...], str], tuple[Requirement, ...]] = field(default_factory=dict)
 
-    def active(self, texts: Iterable[str], extra: str = "") -> tuple[Requirement, ...]:
+    def active(self, texts: tuple[str, ...], extra: str = "") -> tuple[Requirement, ...]:
         """The requirements that hold without extras, or those that `extra` adds to them.
 
         Raises `UnreadableRequirement` where one that matters cannot be read.
         """
-        found = []
+        found = self._active.get((texts, extra))
+        if found is None:
+            found = self._active[texts, extra] = tuple(self._holding(texts, extra))
+        return found
+
+    def _holding(self, texts: Iterable[str], extra: str) -> Iterator[Requirement]:
         for text in texts:
             head, marker = _halves(text)
             if not marker:
@@ -45,8 +52,7 @@ class RequirementReader:
             else:
                 wanted = self.holds(marker)
             if wanted:
-                found.append(self.parse(head))
-        return tuple(found)
+                yield self.parse(head)
 
     def applies(self, requirement: Requirement) -> bool:
         """Does a requirement's marker hold here, without any extra?"""
@@ -56,7 +62,8 @@ class RequirementReader:
         key = marker, extra
         if key not in self._markers:
             try:
-                self._markers[key] = Marker(marker).evaluate({**self.environment, "extra": extra})
+                parsed = self._parsed.get(marker) or self._parsed.setdefault(marker, Marker(marker))
+                self._markers[key] = parsed.evaluate({**self.environment, "extra": extra})
             except (InvalidMarker, UndefinedEnvironmentName) as problem:
                 raise UnreadableRequirement(f"the marker {marker!r} cannot be read") from problem
         return self._markers[key]

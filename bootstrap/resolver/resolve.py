@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
 from bootstrap.errors import NoSolutionError
 from bootstrap.index.files import File
@@ -10,6 +11,7 @@ from bootstrap.index.metadata import Metadata
 from bootstrap.resolver.catalogue import Catalogue
 from bootstrap.resolver.clauses import ROOT, Clause, Domain, Unsatisfiable, split_package
 from bootstrap.resolver.facts import Facts, SourceChanged
+from bootstrap.resolver.following import Following, is_first_choice
 from bootstrap.resolver.graph import all_requirements, pins_of
 from bootstrap.resolver.memory import Memory
 from bootstrap.resolver.necessity import packages_of
@@ -44,13 +46,28 @@ def resolve(
     thread calls it. Raises `NoSolutionError` with the proof, `BadDistributionError` for metadata that speaks of another
     package than its file, and whatever `catalogue` raises. With a `memory` it knows what others asked of `catalogue`.
     """
-    supply = Supply(request, catalogue, metadata_of_sdist, workers, memory or Memory())
-    try:
+    view = (memory or Memory()).view(request.target, request.policy)
+    if request.preferences:
+        following = Following(view, request.preferences)
+        with closing(Supply(request, catalogue, metadata_of_sdist, following, workers)) as supply:
+            facts = Facts(request, supply, report or _silent)
+            followed = _followed(facts)
+            if followed is not None:
+                return Resolution(request.offer, request.target, pins_of(facts, followed))
+    with closing(Supply(request, catalogue, metadata_of_sdist, view, workers)) as supply:
         facts = Facts(request, supply, report or _silent)
-        selection = _settled(facts)
-        return Resolution(request.offer, request.target, pins_of(facts, selection))
-    finally:
-        supply.close()
+        return Resolution(request.offer, request.target, pins_of(facts, _settled(facts)))
+
+
+def _followed(facts: Facts) -> Selection | None:
+    """The answer among the versions to follow, if it is the one that a search among all would find."""
+    try:
+        selection = _search(facts)
+    except (SourceChanged, Unsatisfiable):
+        return None
+    found = (split_package(package) for package in selection)
+    chosen = all(is_first_choice(facts.domain(*each), selection[each[0]]) for each in found)
+    return selection if chosen and not facts.foreign else None
 
 
 def _settled(facts: Facts) -> Selection:
@@ -77,6 +94,8 @@ def _settled(facts: Facts) -> Selection:
 
 def _take_back(facts: Facts, selection: Selection) -> bool:
     """Withdraw what was let in for versions that were not chosen in the end. True if there was any."""
+    if not facts.foreign and not facts.granted:
+        return False
     wanted = all_requirements(facts, selection)
     addressed = {requirement.name for requirement in wanted if requirement.url is not None}
     unasked = [name for name in facts.foreign if name in selection and name not in addressed]

@@ -60,7 +60,7 @@ class _Solver:
     marks: dict[str, list[int]] = field(default_factory=dict)  # package -> its steps, as positions in the trail
     watch: dict[str, dict[Clause, tuple[str, int]]] = field(default_factory=dict)
     twins: dict[str, list[str]] = field(default_factory=dict)
-    widest: dict[Fact, Clause] = field(default_factory=dict)
+    widest: dict[tuple[object, ...], Clause] = field(default_factory=dict)
     asked: set[tuple[str, int]] = field(default_factory=set)
     decided: dict[str, int] = field(default_factory=dict)
     heat: dict[str, int] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class _Solver:
         for fact in facts:
             if fact.needs is not None:
                 yield from self.load(fact.needs)
-            key = replace(fact, versions=0)
+            key = (fact.package, fact.needs, fact.allowed, fact.words, fact.asked, fact.place, fact.parts)
             known = self.widest.get(key)
             if known is not None and known.fact is not None:
                 if not fact.versions & ~known.fact.versions:

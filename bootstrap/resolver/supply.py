@@ -24,19 +24,23 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from bootstrap.errors import BadDistributionError
+from bootstrap.index.addresses import without_credentials
 from bootstrap.index.files import File
 from bootstrap.index.metadata import Metadata
 from bootstrap.project.model import Index
 from bootstrap.resolver.candidates import Candidates, direct_candidates
 from bootstrap.resolver.catalogue import Catalogue
 from bootstrap.resolver.fitness import Fitness
-from bootstrap.resolver.memory import Memory, View
+from bootstrap.resolver.following import Following
+from bootstrap.resolver.memory import View
 from bootstrap.resolver.request import Request
 from bootstrap.resolver.requirements import RequirementReader, UnreadableRequirement
 from bootstrap.resolver.resolution import Direct
 from bootstrap.resolver.versions import bit, newest
 
 __all__ = ["Supply", "UnusableVersion", "preferred"]
+
+PageKey = tuple[str, str, Index | str | None, str | None]
 
 AHEAD = 16  # versions fetched at once of a package that keeps being refused
 
@@ -62,13 +66,13 @@ class Supply:
     request: Request
     catalogue: Catalogue
     metadata_of_sdist: Callable[[File | Direct], Metadata]
+    known: View | Following
     workers: int = 16
-    memory: Memory = field(default_factory=Memory)
     directs: dict[str, Direct] = field(init=False)
     fitness: Fitness = field(init=False)
     reader: RequirementReader = field(init=False)
-    _known: View = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
+    _keys: dict[str, PageKey] = field(init=False, default_factory=dict)
     _jobs: dict[Hashable, Future[Any]] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _followed: set[tuple[str, int, str]] = field(init=False, default_factory=set)
@@ -78,13 +82,12 @@ class Supply:
 
     def __post_init__(self) -> None:
         self.directs = {canonicalize_name(name): direct for name, direct in self.request.direct.items()}
-        self._known = self.memory.view(self.request.target, self.request.policy)
-        self.fitness, self.reader = self._known.fitness, self._known.reader
+        self.fitness, self.reader = self.known.fitness, self.known.reader
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="resolve")
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._known.keep(self._jobs)
+        self.known.keep(self._jobs)
 
     # Answers -----------------------------------------------------------------------------------
 
@@ -95,9 +98,10 @@ class Supply:
             found: Candidates = self._page(name).result()
             return found
         metadata: Metadata = self._own(("direct", name, direct.url), lambda: self.metadata_of_sdist(direct)).result()
+        where = without_credentials(direct.url)
         if canonicalize_name(metadata.name) != name:
-            raise BadDistributionError(direct.url, [f"it says that it is {metadata.name}, but {name} was asked for"])
-        return direct_candidates(name, _version(metadata, direct.url), direct)
+            raise BadDistributionError(where, [f"it says that it is {metadata.name}, but {name} was asked for"])
+        return direct_candidates(name, _version(metadata, where), direct)
 
     def requirements(self, name: str, index: int, extra: str = "") -> tuple[Requirement, ...]:
         """What a candidate needs by itself, or what `extra` adds to that.
@@ -179,7 +183,7 @@ class Supply:
             return
         self._expected.add(key)
         extras = ("", *sorted(canonicalize_name(extra) for extra in requirement.extras))
-        if self._known.knows(self._page_key(name)):
+        if self.known.knows(self._page_key(name)):
             return  # somebody has followed it before, so what it leads to is mostly known as well
         job = self._page(name)
         job.add_done_callback(lambda done: self._quietly(done, self._follow_page, requirement.specifier, extras))
@@ -221,11 +225,15 @@ class Supply:
 
     # Jobs --------------------------------------------------------------------------------------
 
-    def _page_key(self, name: str) -> tuple[str, str, Index | str | None, str | None]:
+    def _page_key(self, name: str) -> PageKey:
         """Whose candidates these are: requests may ask others for a package of the same name."""
-        request = self.request
-        index = request.index_for(name)
-        return "page", name, index, request.variant if index is not None or request.in_family(name) else None
+        key = self._keys.get(name)
+        if key is None:
+            request = self.request
+            index = request.index_for(name)
+            variant = request.variant if index is not None or request.in_family(name) else None
+            key = self._keys[name] = ("page", name, index, variant)
+        return key
 
     def _page(self, name: str) -> Future[Any]:
         key = self._page_key(name)
@@ -233,15 +241,18 @@ class Supply:
 
     def _read_page(self, name: str, index: Index | str | None, variant: str | None) -> Candidates:
         listing = self.catalogue.listing(name, index=index, variant=variant)
-        return self._known.candidates(listing)
+        return self.known.candidates(listing)
 
     def _read_metadata(self, candidates: Candidates, index: int) -> Metadata:
         return self.catalogue.metadata(candidates.files(index)[0])
 
     def _job(self, key: Hashable, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        job = self._jobs.get(key)
+        if job is not None:
+            return job
         with self._lock:
             if key not in self._jobs:
-                self._jobs[key] = self._known.known(key) or self._pool.submit(work, *arguments)
+                self._jobs[key] = self.known.known(key) or self._pool.submit(work, *arguments)
             return self._jobs[key]
 
     def _own(self, key: Hashable, work: Callable[[], Any]) -> Future[Any]:

@@ -35,11 +35,11 @@ def test_an_extra_adds_only_what_is_not_needed_anyway() -> None:
 
 def test_equal_texts_are_read_once() -> None:
     reader = RequirementReader(LINUX.markers)
-    assert reader.active(["numpy>=1.17"])[0] is reader.active(["numpy>=1.17; python_version > '3'"])[0]
+    assert reader.active(("numpy>=1.17",))[0] is reader.active(("numpy>=1.17; python_version > '3'",))[0]
 
 
 def test_names_and_extras_are_normalized() -> None:
-    (requirement,) = RequirementReader(LINUX.markers).active(["Typing_Extensions[Foo_Bar]"])
+    (requirement,) = RequirementReader(LINUX.markers).active(("Typing_Extensions[Foo_Bar]",))
     assert (requirement.name, requirement.extras) == ("typing-extensions", {"foo-bar"})
 
 
