@@ -36,7 +36,8 @@ class Locked:
 def decided(session: Session) -> tuple[Selection, Locked]:
     """The choice and what is locked for it, in the order that the lock asks for.
 
-    The project's own lock follows the choice. Of a lock that is installed as it is, the choice follows (pinned.py).
+    The project's own lock follows the choice. Of a lock that is installed as it is, the choice follows (pinned.py); so
+    it is with `--frozen` where the variant is left open and the lock lacks the one that would be taken.
 
     Raises what choosing and `lock_for` raise, and InputError for another tool's lock without `--frozen`.
     """
@@ -46,10 +47,25 @@ def decided(session: Session) -> tuple[Selection, Locked]:
         if present is not None and is_named:
             return _as_it_is(without_its_project(session, present), session.lock_path)
         selection = session.select()
+        if present is not None and _is_left_to(present, session, selection):
+            _compare(session, present, digest_of(session))
+            pinned = without_its_project(session, present)
+            session.warn(f"{session.lock_path.name} has no {selection.choice.offer.name}, which would be first here")
+            return _as_it_is(pinned, session.lock_path)
         return selection, lock_for(session, selection, present)
     if not is_named and not session.asked.frozen:
         raise not_replaced(session.lock_path, present)
     return _as_it_is(as_another_wrote_it(session, present))
+
+
+def _is_left_to(present: Lock, session: Session, selection: Selection) -> bool:
+    """With `--frozen` and nobody having named a variant: is the best one for this machine among those not locked?"""
+    offer = selection.choice.offer
+    is_open = offer.kind == "variant" and len(selection.candidates) > 1
+    if not session.asked.frozen or not is_open or all(each.kind != "variant" for each in present.offers):
+        return False
+    bound = newest_that_runs(selection)
+    return found_in(present, selected(session, selection, offer, (bound,) if bound else ())) is None
 
 
 def lock_for(session: Session, selection: Selection, present: Lock | None) -> Locked:

@@ -21,7 +21,7 @@ from bootstrap.lock.pylock_read import lock_of, pins, read, select
 from bootstrap.project.settings import default_index
 from bootstrap.resolver import targets
 from bootstrap.resolver.resolution import Resolution, Target
-from tests.acceptance.running import Workplace, pyproject
+from tests.acceptance.running import Workplace, pyproject, recorded
 from tests.replica import Replica
 
 PROJECTS = Path(__file__).parent.parent / "projects"
@@ -308,6 +308,27 @@ def test_variants_are_extras_where_the_project_names_none(workplace: Workplace) 
         (torch,) = (each["version"] for each in outcome["packages"] if each["name"] == "torch")
         assert torch == torch_in(lock, "cu126", OWN_PYTHON, "linux_x86_64")
         assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(OWN_PLATFORM != "linux_x86_64", reason="the recorded machines are Linux ones")
+@pytest.mark.parametrize(
+    ("machine", "best", "taken"),
+    [("linux-x86_64-a10g-driver580-cu130", "cu130", "cu126"), ("linux-x86_64-rtx5090-driver580-cu130", "cu130", "cpu")],
+    ids=["another serves it", "none but the CPU's serves it"],
+)
+def test_a_frozen_sync_chooses_among_the_variants_that_are_locked(
+    workplace: Workplace, tmp_path: Path, machine: str, best: str, taken: str
+) -> None:
+    workplace.write(pyproject("torch==2.9.0"))
+    for variant in ("cpu", "cu126"):
+        workplace.sync("--variant", variant)
+    place = workplace.with_variables(TORCHSTRAP_MACHINE=str(recorded(machine, tmp_path)))
+    outcome = place.sync("--frozen")
+    assert outcome["choice"]["variant"] == taken
+    assert f"pylock.toml has no {best}, which would be first here" in outcome["warnings"]
+    assert place.run("sync", "--frozen", "--require", "gpu").returncode == (1 if taken == "cpu" else 0)
+    assert place.sync()["choice"]["variant"] == best
+    assert place.sync("--frozen")["choice"]["variant"] == best
 
 
 def test_a_project_without_torch_has_no_variants_and_serves_them_all(workplace: Workplace) -> None:
