@@ -84,6 +84,8 @@ def _doctor(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console:
     else:
         for each in findings:
             console.result(f"{each.problem}\n  {each.remedy}")
+        if not findings:
+            console.say("Nothing is wrong with this machine and the environment.")
     return _FOUND if findings else 0
 
 

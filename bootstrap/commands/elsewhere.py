@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.markers import default_environment
@@ -15,7 +15,7 @@ from bootstrap.commands.machine import recorded_machine, this_machine
 from bootstrap.commands.site_tables import ensure_usable
 from bootstrap.errors import ChoiceError, UsageError
 from bootstrap.lock.model import Lock
-from bootstrap.lock.pylock_read import read
+from bootstrap.lock.pylock_read import load
 from bootstrap.project.model import Project
 from bootstrap.project.pyproject import read_project
 from bootstrap.resolver.resolution import Pin
@@ -39,13 +39,17 @@ _MACHINE_MARKERS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """A project with its lock, and a machine that need not be this one, with the PEP 508 variables there."""
+    """A project with its lock, and a machine that need not be this one, with the PEP 508 variables there.
+
+    A lock that another tool wrote says nothing of offers, so none of its versions are looked at; `unread` says so.
+    """
 
     asked: Asked
     project: Project
     lock: Lock | None
     machine: Machine
     markers: Mapping[str, str]
+    unread: str | None = None
 
     def choice(self) -> Choice:
         """In the light of the lock, if there is one. Raises ChoiceError where no offer can be installed."""
@@ -53,11 +57,10 @@ class Considered:
         if selection.obstacle is not None:
             raise ChoiceError(selection.obstacle)
         pins = self._locked(selection.choice.offer.name)
-        return (
-            judged_by_lock(selection, pins, None).choice
-            if any(pin.name == "torch" for pin in pins)
-            else selection.choice
-        )
+        if any(pin.name == "torch" for pin in pins):
+            selection = judged_by_lock(selection, pins, None)
+        choice = selection.choice
+        return choice if self.unread is None else replace(choice, warnings=(*choice.warnings, self.unread))
 
     def fitting(self) -> tuple[str, ...]:
         """The names of the offers that serve the machine as well as the choice does."""
@@ -92,10 +95,14 @@ def considered(asked: Asked, machine_files: Sequence[Path | None], python: str |
     """
     ensure_usable()
     project, path = read_project(project_folder(asked)), lock_path_of(asked)
-    lock = read(path) if path.is_file() else None
+    found = load(path) if path.is_file() else None
+    lock = found if isinstance(found, Lock) else None
+    unread = None if found is lock else f"{path.name} was not written by torchstrap; the versions in it are not heeded"
     machines = [recorded_machine(file) if file else this_machine() for file in machine_files]
     ours = {**{key: str(value) for key, value in default_environment().items()}, **_python(python)}
-    return tuple(Considered(asked, project, lock, machine, {**ours, **_markers_on(machine)}) for machine in machines)
+    return tuple(
+        Considered(asked, project, lock, machine, {**ours, **_markers_on(machine)}, unread) for machine in machines
+    )
 
 
 def _python(python: str | None) -> Mapping[str, str]:

@@ -426,6 +426,14 @@ def test_a_lock_of_another_tool_is_installed_as_it_is(theirs: tuple[str, Workpla
 
 
 @pytest.mark.parametrize("theirs", ["uv export"], indirect=True)
+def test_a_choice_does_not_heed_the_versions_of_another_tool(theirs: tuple[str, Workplace]) -> None:
+    _, place = theirs
+    done = place.run("choose")
+    assert done.returncode == 0, done.stderr
+    assert "pylock.toml was not written by torchstrap" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("theirs", ["uv export"], indirect=True)
 @pytest.mark.parametrize("command", ["sync", "lock"])
 def test_a_lock_of_another_tool_is_not_overwritten(theirs: tuple[str, Workplace], command: str) -> None:
     _, place = theirs
