@@ -1,7 +1,7 @@
 """`torchstrap`, `python -m bootstrap`: the stamp first, and only if it does not answer the program itself.
 
 When nothing has to be done this file, `stamp` and `environment.activation` are all that is imported, and no process
-is started. Keep it so.
+is started. Where a switch is all that has to be done, `cli_switch` does it. Keep it so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,13 @@ def main() -> int:
     answer = stamp.answer(sys.argv[1:])
     if answer is not None:
         return answer
+
+    if sys.argv[1:] and stamp.elsewhere(sys.argv[1:]):
+        from bootstrap import cli_switch  # noqa: PLC0415
+
+        answer = cli_switch.answer(sys.argv[1:])
+        if answer is not None:
+            return answer
 
     from bootstrap import checkout  # noqa: PLC0415
 

@@ -30,7 +30,10 @@ def provide() -> str | None:
         return None
     requirements = _requirements(pyproject.read_text(encoding="utf-8"))
     digest = hashlib.sha256(repr((sys.version, sys.platform, requirements)).encode()).hexdigest()[:16]
-    place = _data() / "torchstrap" / "checkout" / digest
+    try:
+        place = _data() / "torchstrap" / "checkout" / digest
+    except RuntimeError:
+        return "this user has no home folder; name a folder for torchstrap itself with TORCHSTRAP_TOOL_DIR"
     if not place.is_dir():
         problem = _install(requirements, place)
         if problem is not None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import gc
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from bootstrap import cli_upkeep
 from bootstrap.commands.asked import Asked
+from bootstrap.commands.stopping import Stopped, in_a_child, is_first, stop_within_a_second
 from bootstrap.console import Console, harmless
 from bootstrap.errors import BootstrapError, CannotWriteError, ConfigurationError, NotPermittedError, UsageError
 from bootstrap.options import parser
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_INTERRUPTED = 130
 _UNSAID: tuple[object, ...] = (None, False, [])
 _CHANGES_PENDING = 1
 _FLAGS = ("frozen", "keep_extras", "no_verify")
@@ -41,20 +37,27 @@ def main(arguments: Sequence[str]) -> int:
     # A resolution makes hundreds of thousands of values that live until the end: looking through them again and again
     # for cycles takes a quarter of its time.
     gc.set_threshold(200_000, 20, 100)
-    _stop_within_a_second()
-    words = list(arguments)
+    stop_within_a_second()
+    return _ending_well(lambda: _command(list(arguments)))
+
+
+def _command(words: list[str]) -> int:
     # What stands behind `--` belongs to the program that `run` becomes: argparse never sees it.
     at = words.index("--") if words[:1] == ["run"] and "--" in words else len(words)
+    parsed = parser().parse_args(words[:at])
+    console = Console(quiet=parsed.quiet, verbose=parsed.verbose)
+    return _COMMANDS[parsed.name](parsed, _asked(parsed, words[1:at]), words[at + 1 :], console)
+
+
+def _ending_well(work: Callable[[], int]) -> int:
+    """The exit code of a piece of work; what goes wrong in it is said in a sentence."""
     try:
-        parsed = parser().parse_args(words[:at])
-        console = Console(quiet=parsed.quiet, verbose=parsed.verbose)
-        return _COMMANDS[parsed.name](parsed, _asked(parsed, words[1:at]), words[at + 1 :], console)
+        return work()
     except BootstrapError as error:
         sys.stderr.write(harmless(f"torchstrap: {error}\n"))
         return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("torchstrap: stopped; the environment is whole, and files that arrived are kept\n")
-        return _INTERRUPTED
+    except Stopped as stopped:
+        return stopped.exit_code
     except BrokenPipeError:
         # Whoever read our output has seen enough; what is still buffered must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,20 +82,6 @@ def _from_environment(parsed: argparse.Namespace) -> Mapping[str, Any]:
             continue
         said[name] = value.replace(",", " ").split() if name in {"extra", "group"} else value
     return said
-
-
-def _stop_within_a_second() -> None:
-    """After Ctrl-C threads may be deep in waiting for a server; what we write can be left as it is at any time."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        last = threading.Timer(1.0, os._exit, (_INTERRUPTED,))
-        last.daemon = True
-        last.start()
-        raise KeyboardInterrupt
-
-    with contextlib.suppress(ValueError):  # not the main thread: somebody calls us as a library
-        signal.signal(signal.SIGINT, stop)
 
 
 def _asked(parsed: argparse.Namespace, options: Sequence[str]) -> Asked:
@@ -222,8 +211,12 @@ def _run(_: argparse.Namespace, asked: Asked, command: Sequence[str], console: C
     from bootstrap.commands.syncing import environment_of  # noqa: PLC0415
     from bootstrap.environment.activation import become  # noqa: PLC0415
 
-    _synced(asked, console)
-    return become(str(environment_of(asked)), list(command))
+    def prepare() -> int:
+        _synced(asked, console)
+        return 0
+
+    code = in_a_child(lambda: _ending_well(prepare)) if is_first() else prepare()
+    return code or become(str(environment_of(asked)), list(command))
 
 
 def _verify(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from bootstrap.commands.activity import Activity
+from bootstrap.commands.activity import Activity, Place
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -54,22 +55,53 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
+def files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
+def origins(places: Sequence[Place]) -> str:
+    """How much comes from where, as the end of a line."""
+    said = [f"{size(each.total) if each.total else files(each.count)} from {each.name}" for each in places]
+    return f": {', '.join(said)}" if said else ""
+
+
 class _Lines(Activity):
-    """For logs: a line per phase, and one every few seconds while bytes arrive."""
+    """For logs: a line per phase, and one every few seconds, while bytes arrive or nothing seems to happen."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._phase, self._spoken = "", time.monotonic()
+        self._done = threading.Event()
         self._files = self._received = self._resumed = 0
         self._expected: tuple[int, int | None] = (0, None)
         self._begin = self._last = time.monotonic()
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """For the time of the block, who waits for us reads every few seconds that we are still there."""
+        thread = threading.Thread(target=self._reassure, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._done.set()
+
+    def _reassure(self) -> None:
+        begin = time.monotonic()
+        while not self._done.wait(_INTERVAL / 5):
+            now = time.monotonic()
+            if now - self._spoken >= _INTERVAL:
+                self._say(f"Still at it: {self._phase or 'reading the project'} ({duration(now - begin)} so far)")
+
     def step(self, text: str) -> None:
+        self._phase = text
         self._say(text)
 
-    def expect(self, count: int, total: int | None) -> None:
+    def expect(self, count: int, total: int | None, places: Sequence[Place] = ()) -> None:
+        self._phase = "fetching"
         self._expected = (count, total)
         self._begin = self._last = time.monotonic()
-        self._say(f"Fetching {count} {'file' if count == 1 else 'files'}{f', {size(total)}' if total else ''}")
+        self._say(f"Fetching {files(count)}{f', {size(total)}' if total else ''}{origins(places)}")
 
     def resumed(self, name: str, count: int) -> None:
         self._resumed += count
@@ -94,6 +126,7 @@ class _Lines(Activity):
         return f"{self._files} of {count} files, {size(here)}{of} at {size(rate)}/s{left}"
 
     def _say(self, text: str) -> None:
+        self._spoken = time.monotonic()
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
@@ -110,9 +143,9 @@ class _Bars(Activity):
     def step(self, text: str) -> None:
         self._progress.update(self._phase, description=text, visible=True)
 
-    def expect(self, count: int, total: int | None) -> None:
+    def expect(self, count: int, total: int | None, places: Sequence[Place] = ()) -> None:
         self._progress.update(self._phase, visible=False)
-        self._overall = self._progress.add_task(f"{count} {'file' if count == 1 else 'files'}", total=total)
+        self._overall = self._progress.add_task(f"{files(count)}{origins(places)}", total=total)
 
     def started(self, name: str, total: int | None) -> None:
         shown = len(self._files) < _SHOWN
@@ -153,7 +186,9 @@ class Console:
         if self._quiet:
             yield Activity()
         elif not self._terminal:
-            yield _Lines(sys.stderr)
+            lines = _Lines(sys.stderr)
+            with lines.watched():
+                yield lines
         else:
             with _progress() as progress:
                 yield _Bars(progress)

@@ -6,6 +6,7 @@ BootstrapError                 1   it could not be done as asked
 ├── HashMismatchError          1   the bytes are not the ones that were promised
 ├── BadDistributionError       1   a wheel or source distribution that cannot be trusted or read
 ├── BuildError                 1   a build backend failed; carries its last lines
+├── RepositoryError            1   a git repository has not what is asked of it, or there is no git to ask
 ├── VerificationError          1   the environment is not what was asked for; carries every issue
 ├── ChoiceError                1   no offer of the project runs on this machine; carries why not, for each
 ├── AccelerationError          1   `--require gpu` on a machine that would end on the CPU
@@ -23,8 +24,10 @@ Errors carry data; `str()` makes the one sentence (or the few) that a person rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 __all__ = [
     "AccelerationError",
@@ -39,7 +42,9 @@ __all__ = [
     "NoCompatibleFileError",
     "NoSolutionError",
     "NotPermittedError",
+    "Proposal",
     "RefusedError",
+    "RepositoryError",
     "TryAgainError",
     "UnreachableError",
     "UsageError",
@@ -53,12 +58,28 @@ class BootstrapError(Exception):
     exit_code: ClassVar[int] = 1
 
 
-class NoSolutionError(BootstrapError):
-    """No set of versions meets every requirement; `proof` is numbered plain sentences, the culprit last."""
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A way that may lead around a contradiction: in words, and as a deed that can be tried.
 
-    def __init__(self, proof: Sequence[str]) -> None:
+    `asked` is the requirement that is changed, in the words of the proof; `instead` a requirement, or a Python.
+    """
+
+    words: str
+    deed: Literal["relax", "drop", "replace", "add", "prereleases", "python", "untried"] = "untried"
+    asked: str = ""
+    instead: str = ""
+
+
+class NoSolutionError(BootstrapError):
+    """No set of versions meets every requirement; `proof` is numbered plain sentences, the culprit last.
+
+    The very last sentence is what to do about it, all `proposals` in one.
+    """
+
+    def __init__(self, proof: Sequence[str], proposals: Sequence[Proposal] = ()) -> None:
         super().__init__("\n".join(proof))
-        self.proof = tuple(proof)
+        self.proof, self.proposals = tuple(proof), tuple(proposals)
 
 
 class NoCompatibleFileError(BootstrapError):
@@ -77,12 +98,31 @@ class HashMismatchError(BootstrapError):
         self.file, self.expected, self.actual = file, expected, actual
 
 
-class BadDistributionError(BootstrapError):
-    """A wheel or source distribution that cannot be trusted or read."""
+# What a wheel or a source distribution is called by its file name: NAME-VERSION-….whl, NAME-VERSION.tar.gz.
+_RELEASE = re.compile(
+    r"([A-Za-z0-9][\w.]*)-([\w.+!]+)-[\w.-]+\.whl|([A-Za-z0-9][\w.-]*)-(\d[\w.+!]*)(?:\.tar\.\w+|\.zip)"
+)
 
-    def __init__(self, file: str, issues: Sequence[str]) -> None:
-        super().__init__(f"{file} is refused: {'; '.join(issues)}")
+
+class BadDistributionError(BootstrapError):
+    """A wheel or source distribution that cannot be trusted or read.
+
+    Without a `way_out` it is to do without that release, if the file's name says which it is.
+    """
+
+    def __init__(self, file: str, issues: Sequence[str], way_out: str = "") -> None:
+        super().__init__(
+            f"{file} is refused: {'; '.join(issues)}{_or_without(file) if not way_out else f'. {way_out}'}"
+        )
         self.file, self.issues = file, tuple(issues)
+
+
+def _or_without(file: str) -> str:
+    found = _RELEASE.fullmatch(file)
+    if found is None:
+        return ""
+    name, version = found[1] or found[3], found[2] or found[4]
+    return f". The constraint `{name}!={version}` does without it; tell whoever publishes it"
 
 
 class BuildError(BootstrapError):
@@ -91,6 +131,10 @@ class BuildError(BootstrapError):
     def __init__(self, what: str, output: str) -> None:
         super().__init__(f"{what}\n{output}".rstrip())
         self.what, self.output = what, output
+
+
+class RepositoryError(BootstrapError):
+    """A git repository has not what is asked of it (a reference, a commit, a project), or there is no git to ask."""
 
 
 class VerificationError(BootstrapError):

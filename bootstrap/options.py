@@ -153,7 +153,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
             "action": "append",
             "dest": "mirrors",
             "metavar": "FROM=TO",
-            "help": "fetch addresses that begin with FROM from TO",
+            "help": "fetch addresses that begin with FROM from TO; several for one FROM are tried in order",
         },
         _BUILDING,
     ),

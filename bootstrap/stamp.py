@@ -1,7 +1,7 @@
-"""Is the environment already what was asked for? Answered from one small file, without importing anything heavy.
+"""Is the environment, or the lock, already what was asked for? Answered from one small file, without heavy imports.
 
-A successful `sync` leaves a stamp inside the generation it built or checked. The stamp lists everything that the answer
-depended on, in words that can be compared without understanding them:
+A successful `sync` leaves a stamp inside the generation it built or checked, a `lock` that is whole leaves one in the
+cache. The stamp lists everything that the answer depended on, in words that can be compared without understanding them:
 
     invocation   the options, the working folder, the interpreter that runs us
     variables    those of the environment that a choice or a setting can come from
@@ -21,14 +21,18 @@ import sys
 from bootstrap import __version__
 from bootstrap.environment import activation
 
-__all__ = ["FILE", "OUTCOME", "Stamp", "answer", "invocation", "observe", "read", "write"]
+__all__ = ["FILE", "OUTCOME", "Stamp", "answer", "elsewhere", "invocation", "lock_folder", "observe", "read", "write"]
 
 FILE = "torchstrap.stamp"
 OUTCOME = "torchstrap.json"
-_VERSION = f"torchstrap-stamp 2 of {__version__}"
+_VERSION = f"torchstrap-stamp 3 of {__version__}"
 _END = "end"
 _WARNING = "! "
-_COMMANDS = ("sync", "run")
+_NOTE = "- "
+_SYNCING = ("sync", "run")
+_COMMANDS = (*_SYNCING, "lock")
+_LONGEST = 200
+"""Characters that a file's name may safely have."""
 _QUIET = frozenset({"-q", "--quiet", "-v", "--verbose", "--json"})
 _VARIABLES = (
     "CUDA_DEVICE_ORDER",
@@ -57,15 +61,18 @@ _MACHINE = (
 
 
 class Stamp:
-    """What an earlier `sync` saw. `summary` and `warnings` are the lines it would say again."""
+    """What an earlier run saw. `summary`, `warnings` and `notes` are the lines it would say again."""
 
-    __slots__ = ("facts", "invocation", "summary", "warnings")
+    __slots__ = ("facts", "invocation", "notes", "summary", "warnings")
 
-    def __init__(self, invocation: str, facts: dict[str, str], summary: str, warnings: list[str]) -> None:
+    def __init__(
+        self, invocation: str, facts: dict[str, str], summary: str, warnings: list[str], notes: list[str]
+    ) -> None:
         self.invocation = invocation
         self.facts = facts
         self.summary = summary
         self.warnings = warnings
+        self.notes = notes
 
 
 def answer(arguments: list[str]) -> int | None:
@@ -73,25 +80,58 @@ def answer(arguments: list[str]) -> int | None:
     if not arguments or arguments[0] not in _COMMANDS:
         return None
     options, command = _split(arguments[1:])
-    venv = _environment(options)
-    stamp = read(venv)
-    if stamp is None or not _holds(stamp, options):
+    try:
+        place = _lock_place(options) if arguments[0] == "lock" else _environment(options)
+    except OSError:  # the current folder is gone
+        return None
+    stamp = None if place is None else read(place)
+    if place is None or stamp is None or not _holds(stamp, options):
         return None
     if arguments[0] == "run":
         if not command or "--json" in options:
             return None
         _warn(stamp)
-        return activation.become(venv, command)
-    return _say(venv, options, stamp)
+        return activation.become(place, command)
+    return _say(place, options, stamp)
 
 
-def _holds(stamp: Stamp, options: list[str]) -> bool:
+def elsewhere(arguments: list[str]) -> tuple[str, str, Stamp] | None:
+    """A generation that is what is asked for and not the current one: the environment, the key, and its stamp.
+
+    None if there is none, or if the current one is not as it was left: that has to be said. Changes nothing.
+    """
+    if not arguments or arguments[0] not in _SYNCING:
+        return None
+    options, command = _split(arguments[1:])
+    if arguments[0] == "run" and (not command or "--json" in options):
+        return None
+    try:
+        venv = _environment(options)
+        folder = f"{venv}.generations"
+        current, keys = os.readlink(venv), os.listdir(folder)  # noqa: PTH115, PTH208
+    except OSError:
+        return None
+    here = os.path.basename(current)  # noqa: PTH119
+    left = read(venv)
+    inside = os.path.abspath(venv) + os.sep  # noqa: PTH100
+    if left is None or not all(observe(name) == seen for name, seen in left.facts.items() if f" {inside}" in name):
+        return None
+    for key in keys:
+        place = os.path.join(folder, key)  # noqa: PTH118
+        stamp = None if key == here else read(place)
+        if stamp is not None and _holds(stamp, options, inside, os.path.abspath(place) + os.sep):  # noqa: PTH100
+            return venv, key, stamp
+    return None
+
+
+def _holds(stamp: Stamp, options: list[str], inside: str = "", place: str = "") -> bool:
+    """Whether all is as it was; what was `inside` one folder is looked for in another."""
     try:
         if stamp.invocation != invocation(options):
             return False
     except OSError:  # the current folder is gone
         return False
-    return all(observe(name) == seen for name, seen in stamp.facts.items())
+    return all(observe(name.replace(f" {inside}", f" {place}")) == seen for name, seen in stamp.facts.items())
 
 
 def invocation(options: list[str]) -> str:
@@ -140,31 +180,64 @@ def read(venv: str) -> Stamp | None:
             version, asked, summary, *rest, end = file.read().split("\n")[:-1]
     except (OSError, ValueError):
         return None
-    warnings = [line.removeprefix(_WARNING) for line in rest if line.startswith(_WARNING)]
-    facts = dict(line.split("\t", 1)[::-1] for line in rest if "\t" in line and not line.startswith(_WARNING))
-    whole = version == _VERSION and end == f"{_END} {len(rest)}" and len(facts) + len(warnings) == len(rest)
-    return Stamp(asked, facts, summary, warnings) if whole else None
+    warnings, notes = (
+        [line.removeprefix(mark) for line in rest if line.startswith(mark)] for mark in (_WARNING, _NOTE)
+    )
+    others = (line for line in rest if "\t" in line and not line.startswith((_WARNING, _NOTE)))
+    facts = dict(line.split("\t", 1)[::-1] for line in others)
+    count = len(facts) + len(warnings) + len(notes)
+    whole = version == _VERSION and end == f"{_END} {len(rest)}" and count == len(rest)
+    return Stamp(asked, facts, summary, warnings, notes) if whole else None
 
 
-def write(venv: str, options: list[str], files: list[str], summary: str, warnings: tuple[str, ...] = ()) -> None:
+def write(
+    venv: str,
+    options: list[str],
+    files: list[str],
+    summary: str,
+    warnings: tuple[str, ...] = (),
+    *,
+    notes: tuple[str, ...] = (),
+) -> None:
     """Leave a stamp: `files` are watched by time and size, the machine by what shows its accelerators.
 
-    `warnings` are said again whenever the stamp answers. A stamp that cannot be written (read-only environment) costs
-    time later and nothing else.
+    `warnings` and `notes` are said again whenever the stamp answers. A stamp that cannot be written (read-only
+    environment) costs time later and nothing else.
     """
     watched = [*files, os.path.join(venv, activation.PYTHON)]  # noqa: PTH118
     machine = os.environ.get(_RECORDED)
     facts = [f"file {os.path.abspath(path)}" for path in (*watched, *([machine] if machine else ()))]  # noqa: PTH100
     head = [_VERSION, invocation(options), " ".join(summary.splitlines())]
-    rest = [_WARNING + " ".join(text.splitlines()) for text in warnings]
+    said = [(_WARNING, text) for text in warnings] + [(_NOTE, text) for text in notes]
+    rest = [mark + " ".join(text.splitlines()) for mark, text in said]
     rest += [f"{observe(fact)}\t{fact}" for fact in dict.fromkeys((*facts, *_MACHINE))]
-    beside = os.path.join(venv, f".{FILE}.{os.getpid()}")  # noqa: PTH118
+    beside = os.path.join(venv, f".{FILE}.new")  # noqa: PTH118 - one name: who writes is alone, and a kill leaves one
     try:
         with open(beside, "w", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
             file.write("\n".join([*head, *rest, f"{_END} {len(rest)}", ""]))
         os.replace(beside, os.path.join(venv, FILE))  # noqa: PTH105, PTH118
     except OSError:
         return
+
+
+def lock_folder(cache: str, project: str) -> str | None:
+    """Where in a cache the stamp of a project's lock is; None if its path is too long for a file's name."""
+    name = os.path.abspath(project).replace("%", "%25").replace(os.sep, "%2F").replace(":", "%3A")  # noqa: PTH100
+    return os.path.join(cache, "stamps", name) if len(name) <= _LONGEST else None  # noqa: PTH118
+
+
+def _lock_place(options: list[str]) -> str | None:
+    """The folder with the stamp of the lock, if the cache is where it mostly is."""
+    cache = _option(options, "--cache-dir") or os.environ.get("TORCHSTRAP_CACHE_DIR")
+    if cache is None:
+        home = os.path.expanduser("~")  # noqa: PTH111
+        usual = os.path.join(home, *(("Library", "Caches") if sys.platform == "darwin" else (".cache",)))  # noqa: PTH118
+        cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or usual, "torchstrap")  # noqa: PTH118
+    return lock_folder(cache, _project(options))
+
+
+def _project(options: list[str]) -> str:
+    return _option(options, "--project") or os.environ.get("TORCHSTRAP_PROJECT") or "."
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -178,8 +251,18 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 def _environment(options: list[str]) -> str:
     """Where the environment is, as the command line parser will find it."""
     venv = _option(options, "--venv") or os.environ.get("TORCHSTRAP_VENV")
-    project = _option(options, "--project") or os.environ.get("TORCHSTRAP_PROJECT") or "."
-    return venv or os.path.join(project, ".venv")  # noqa: PTH118
+    return venv or os.path.join(_folder_above(os.path.abspath(_project(options))), ".venv")  # noqa: PTH100, PTH118
+
+
+def _folder_above(project: str) -> str:
+    """The folder itself or, of a member of a workspace, the one above that has a stamp: that says what it is for."""
+    folder = project
+    while not os.path.exists(os.path.join(folder, ".venv", FILE)):  # noqa: PTH110, PTH118
+        above = os.path.dirname(folder)  # noqa: PTH120
+        if above == folder:
+            return project
+        folder = above
+    return folder
 
 
 def _option(options: list[str], name: str) -> str | None:
@@ -208,5 +291,5 @@ def _say(venv: str, options: list[str], stamp: Stamp) -> int | None:
         sys.stdout.write(document)
     _warn(stamp)
     if "--json" not in options and not {"-q", "--quiet"} & set(options):
-        sys.stderr.write(f"{stamp.summary}\n")
+        sys.stderr.writelines(f"{line}\n" for line in (*stamp.notes, stamp.summary))
     return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.commands.activity import Place
 from bootstrap.console import Console, _Lines, duration, size
 
 ROOT = Path(__file__).parent.parent
@@ -86,11 +87,13 @@ def test_lines_for_logs_are_whole_and_plain() -> None:
     lines = _Lines(stream)
     lines.step("Resolving")
     lines.expect(1, 1200)
-    lines.expect(2, None)
+    lines.expect(2, None, [Place("files.example", 1, 2000), Place("find-links", 1, 0), Place("the store", 7, 0)])
     lines.started("a", None)
     lines.advanced("a", 700)
     lines.finished("a")
-    assert stream.getvalue() == "Resolving\nFetching 1 file, 1.2 kB\nFetching 2 files\n"
+    assert stream.getvalue() == "Resolving\nFetching 1 file, 1.2 kB\n" + (
+        "Fetching 2 files: 2.0 kB from files.example, 1 file from find-links, 7 files from the store\n"
+    )
 
 
 def test_a_position_tells_how_far_how_fast_and_how_long() -> None:

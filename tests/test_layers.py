@@ -29,6 +29,7 @@ LAYERS = (
     "bootstrap.commands",
     "bootstrap.console",
     "bootstrap.options",
+    "bootstrap.cli_switch",
     "bootstrap.cli_upkeep",
     "bootstrap.cli",
     "bootstrap.checkout",

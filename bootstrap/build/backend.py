@@ -29,7 +29,6 @@ from bootstrap.errors import BuildError
 __all__ = ["Build", "BuildEnvironment", "Provide", "build_editable", "build_wheel", "metadata"]
 
 Provide = Callable[[Sequence[str]], Path]
-Build = Callable[[Path, Path, Provide], Path]
 Answer = TypeVar("Answer")
 
 SHOWN_LINES = 20
@@ -55,13 +54,17 @@ DROPPED = frozenset(
 class BuildEnvironment:
     """`provide` installs requirements into an environment and says which Python it has.
 
-    `logs` is the folder for the logs of failed builds; None is the system's folder for temporary files.
-    `variables` are those of the caller.
+    `logs` is the folder for the logs of failed builds; None is the system's folder for temporary files. `called` is how
+    people know the source, if not by its folder. `variables` are those of the caller.
     """
 
     provide: Provide
     logs: Path | None = None
+    called: str | None = None
     variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+
+Build = Callable[[Path, Path, Provide | BuildEnvironment], Path]
 
 
 def build_wheel(source: Path, out: Path, provide: Provide | BuildEnvironment) -> Path:
@@ -99,8 +102,8 @@ def _built(kind: str, source: Path, out: Path, provide: Provide | BuildEnvironme
             wheel = session.result(str(out), session.call(lambda: hook(str(out)), what))
         except pyproject_hooks.HookMissing as error:
             raise BuildError(
-                f"{source} cannot be installed editable: its build backend {session.system.backend} does not know "
-                f"PEP 660. Ask for a newer one in [build-system] requires, or install the project as a wheel.",
+                f"{session.name} cannot be installed editable: its build backend {session.system.backend} does not "
+                f"know PEP 660. Ask for a newer one in [build-system] requires, or install the project as a wheel.",
                 "",
             ) from error
         if not zipfile.is_zipfile(wheel):
@@ -116,6 +119,10 @@ class _Session:
     system: BuildSystem
     environment: BuildEnvironment
     log: Path
+
+    @property
+    def name(self) -> str:
+        return self.environment.called or str(self.source)
 
     def hooks(self, more: str) -> pyproject_hooks.BuildBackendHookCaller:
         """The backend in an environment that has all it requires; `more` is the hook that names the second part."""
@@ -151,7 +158,7 @@ class _Session:
         lines = self.log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
         kept = f" The full log is {self.log}." if lines else ""
         return BuildError(
-            f"{self.source} could not be built, at {what}: {reason}.{kept}", "\n".join(lines[-SHOWN_LINES:])
+            f"{self.name} could not be built, at {what}: {reason}.{kept}", "\n".join(lines[-SHOWN_LINES:])
         )
 
     def _caller(self, python: Path) -> pyproject_hooks.BuildBackendHookCaller:

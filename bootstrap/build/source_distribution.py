@@ -26,7 +26,7 @@ from typing import IO, Literal
 from bootstrap.errors import BadDistributionError
 from bootstrap.wheels.disk import writing
 
-__all__ = ["static_metadata", "unpack"]
+__all__ = ["stated_metadata", "static_metadata", "unpack"]
 
 Kind = Literal["file", "folder", "link", "copy", "other"]
 
@@ -113,13 +113,21 @@ def static_metadata(archive: Path) -> bytes | None:
 
     None if only a build can tell. Raises BadDistributionError if the archive cannot be read.
     """
+    content = stated_metadata(archive)
+    return content if _is_static(content) else None
+
+
+def stated_metadata(archive: Path) -> bytes:
+    """The PKG-INFO of a source distribution, whether a build will say the same or not; empty where it has none.
+
+    Raises BadDistributionError if the archive cannot be read.
+    """
     with _opened(archive) as source:
         for member in source.members():
             parts = PurePosixPath(member.name).parts
             if member.kind == "file" and len(parts) == 2 and parts[1] == "PKG-INFO":  # noqa: PLR2004 - NAME-VERSION/PKG-INFO
-                content = source.content(member).read(LIMIT)
-                return content if _is_static(content) else None
-    return None
+                return source.content(member).read(LIMIT)
+    return b""
 
 
 def _is_static(content: bytes) -> bool:
@@ -145,7 +153,8 @@ def _opened(archive: Path) -> Iterator[Archive]:
             with tarfile.open(archive, "r:*") as opened_tar:
                 yield Archive(opened_tar, archive.name)
     except UNREADABLE as error:
-        raise BadDistributionError(archive.name, [f"it cannot be read as an archive ({error})"]) from error
+        reason = str(error).partition("\n")[0].rstrip(":")  # tarfile adds a line for each kind that it has tried
+        raise BadDistributionError(archive.name, [f"it cannot be read as an archive ({reason})"]) from error
     except RuntimeError as error:  # what zipfile raises for an encrypted member
         raise BadDistributionError(archive.name, [str(error)]) from error
 

@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from bootstrap import toml
 from bootstrap.errors import BuildError, InputError
 
-__all__ = ["BuildSystem", "build_system", "needs_build"]
+__all__ = ["BuildSystem", "build_system", "needs_build", "project_outline"]
 
 # PEP 517: what stands for a missing [build-system] and for a missing build-backend.
 LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
@@ -62,14 +62,29 @@ def needs_build(root: Path) -> bool:
     True without a [project] table, and where it calls one of version, requires-python, dependencies and
     optional-dependencies dynamic (PEP 621). Raises InputError if pyproject.toml cannot be read.
     """
-    file = root / "pyproject.toml"
-    if not file.is_file():
-        return True
-    project = toml.load(file).get("project")
-    if not isinstance(project, dict):
+    project = _project(root)
+    if not project:
         return True
     dynamic = project.get("dynamic", [])
     return not isinstance(dynamic, list) or not DECISIVE.isdisjoint(map(str, dynamic))
+
+
+def project_outline(root: Path) -> bytes:
+    """What the [project] table of a folder says, in the form of a METADATA file, although a build may say more.
+
+    Raises InputError if pyproject.toml cannot be read.
+    """
+    project = _project(root)
+    lines = [f"{key.title()}: {project[key]}" for key in ("name", "version") if isinstance(project.get(key), str)]
+    needed = project.get("dependencies", [])
+    lines += [f"Requires-Dist: {each}" for each in (needed if isinstance(needed, list) else [])]
+    return "\n".join([*lines, ""]).encode()
+
+
+def _project(root: Path) -> dict[str, Any]:
+    file = root / "pyproject.toml"
+    project = toml.load(file).get("project") if file.is_file() else None
+    return project if isinstance(project, dict) else {}
 
 
 def _texts(table: dict[str, Any], key: str, file: Path) -> tuple[str, ...]:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["Activity"]
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = ["Activity", "Place"]
+
+
+class Place(NamedTuple):
+    """Where something comes from: a server, find-links or the store; how many files, and bytes as far as is known."""
+
+    name: str
+    count: int
+    total: int
 
 
 class Activity:
@@ -11,8 +22,8 @@ class Activity:
     def step(self, text: str) -> None:
         """A new phase begins."""
 
-    def expect(self, count: int, total: int | None) -> None:
-        """So many files, and so many bytes if all sizes are known, will be fetched."""
+    def expect(self, count: int, total: int | None, places: Sequence[Place] = ()) -> None:
+        """So many files, and so many bytes if all sizes are known, will be fetched, from these places."""
 
     def started(self, name: str, total: int | None) -> None:
         """A file begins to arrive."""

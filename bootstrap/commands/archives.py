@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,8 @@ class Archives:
         name = what.filename if isinstance(what, File) else unquote(urlsplit(what.url).path).rsplit("/", 1)[-1]
         promised = what.hashes.get("sha256")
         if promised is not None and (self.root / promised / name).is_file():
+            with suppress(OSError):
+                os.utime(self.root / promised)  # `cache gc` goes by it
             return self.root / promised / name
         beside = self.root / f".{os.getpid()}-{name}"
         with writing(f"fetching {name}", self.root):

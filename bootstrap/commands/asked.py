@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Asked", "environment_of", "is_lock", "lock_path_of", "project_folder"]
+from bootstrap.project.workspace import root_of
+
+__all__ = ["Asked", "environment_of", "is_lock", "lock_path_of", "project_folder", "root_folder"]
 
 _LOCK_NAME = re.compile(r"pylock(\.[^.]+)?\.toml")
 
@@ -50,18 +52,32 @@ def project_folder(asked: Asked) -> Path:
     return (folder.parent if folder.name == "pyproject.toml" else folder).absolute()
 
 
+def root_folder(asked: Asked) -> Path:
+    """Where lock, environment and settings of the project are: its folder, or the root of its workspace.
+
+    `--project MEMBER` and a member's folder mean what they mean to uv: one lock and one environment for the workspace,
+    both in its root, and in the environment that member and what it needs, members editable. In the root that is the
+    root's own project, or every member where the root has no [project].
+    """
+    folder = project_folder(asked)
+    return folder if asked.requirements else root_of(folder)
+
+
 def environment_of(asked: Asked) -> Path:
-    """Where the environment is: `--venv`, or `.venv` in the project."""
+    """Where the environment is: `--venv`, or `.venv` in the project, for all members of a workspace in its root."""
     named = asked.venv or os.environ.get("TORCHSTRAP_VENV")
-    return Path(named).absolute() if named else project_folder(asked) / ".venv"
+    return Path(named).absolute() if named else root_folder(asked) / ".venv"
 
 
 def lock_path_of(asked: Asked) -> Path:
-    """`pylock.toml` beside a pyproject.toml; `pylock.NAME.toml` beside NAME.txt, so that each has its own."""
+    """`pylock.toml` beside a pyproject.toml; `pylock.NAME.toml` beside NAME.txt, so that each has its own.
+
+    A workspace has one for all of its members, in its root.
+    """
     if asked.output not in {None, "-"}:
         return Path(str(asked.output)).absolute()
     if not asked.requirements:
-        return project_folder(asked) / "pylock.toml"
+        return root_folder(asked) / "pylock.toml"
     first = asked.requirements[0].absolute()
     if is_lock(first):
         return first

@@ -6,7 +6,7 @@ An entry of the store is in use if
     it is young                        ten minutes, for who just fetched it; a day where nothing can be locked
 
 Entries lose their places under the store's exclusive lock, so none that a sync has found goes before it is linked; so
-do environments for builds that none was made with for a month.
+do environments for builds, and archives that something was built from, that nobody has used for a month (litter.py).
 Removing too much would harm no environment: links, clones and copies keep their bytes, and an entry that is wanted
 again is fetched again.
 """
@@ -20,15 +20,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 from bootstrap.commands.asked import Asked
+from bootstrap.commands.litter import idle, litter
 from bootstrap.commands.machine import cache_folder
 from bootstrap.environment import generations, history, known
 from bootstrap.environment.history import footprint
 from bootstrap.errors import ConfigurationError, InputError, NotPermittedError
 from bootstrap.wheels.disk import size_text
+from bootstrap.wheels.making import remove
 from bootstrap.wheels.store import Store, StoredWheel
 
 __all__ = ["Collection", "Inspection", "Item", "collect", "folder", "inspect"]
@@ -37,18 +38,6 @@ GC_SCHEMA = "torchstrap.cache-gc/1"
 VERIFY_SCHEMA = "torchstrap.cache-verify/1"
 _PATIENCE = 20.0  # seconds to wait for syncs to be done with the store
 _YOUNG, _YOUNG_WITHOUT_LOCKS = 600.0, 86400.0  # seconds
-_DAY = 86400.0
-_IDLE = 30 * _DAY  # seconds
-# What else gathers, and for how many days it may lie there untouched. What is needed again is fetched or made again.
-_LITTER: Mapping[str, tuple[str, float]] = {
-    "incoming": ("*", 7),
-    "building": ("*", 1),
-    "builds": ("building-*", 1),
-    "archives": (".*", 1),
-    "pages": ("*/*", 90),
-    "metadata": ("*/*", 90),
-    "proofs": ("*", 180),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +161,9 @@ def collect(asked: Asked, *, clock: Callable[[], float] = time.time) -> Collecti
     if asked.dry_run or not root.is_dir():
         return _unused(store, now, _YOUNG)[0]
     with store.alone(_PATIENCE) as is_alone:
-        found, litter = _unused(store, now, _YOUNG if is_alone else _YOUNG_WITHOUT_LOCKS)
-        waiting = [store.set_aside(each) for each in (*map(store.folder_of, found.hashes), *_idle_builds(root, now))]
-    for each in (*waiting, *litter):
+        found, left = _unused(store, now, _YOUNG if is_alone else _YOUNG_WITHOUT_LOCKS)
+        waiting = [store.set_aside(each) for each in (*map(store.folder_of, found.hashes), *idle(root, now))]
+    for each in (*waiting, *left):
         _discard(each)
     known.forget(root)
     return found
@@ -184,11 +173,11 @@ def _unused(store: Store, now: float, young: float) -> tuple[Collection, tuple[P
     """What would be removed: all of it, and the litter among that, which nobody comes for. Ages are in seconds."""
     wanted = _listed_by_generations(store.root)
     items = [(_item(store, each), _is_used(store, each, wanted, now - young)) for each in store]
-    litter = tuple(_old(store.root, now))
-    others = (*litter, *_idle_builds(store.root, now))
+    left = litter(store.root, now)
+    others = (*left, *idle(store.root, now))
     removed = tuple(item for item, is_used in items if not is_used)
     kept = tuple(item for item, is_used in items if is_used)
-    return Collection(store.root, removed, kept, len(others), sum(map(_size, others))), litter
+    return Collection(store.root, removed, kept, len(others), sum(map(_size, others))), left
 
 
 def inspect(asked: Asked) -> Inspection:
@@ -263,20 +252,6 @@ def _sharing(root: Path, item: Item, wheel: StoredWheel | None) -> Iterator[Path
                 yield venv
 
 
-def _old(root: Path, now: float) -> Iterator[Path]:
-    for name, (pattern, days) in _LITTER.items():
-        for each in sorted((root / name).glob(pattern)):
-            with suppress(OSError):
-                if each.lstat().st_mtime < now - days * _DAY:
-                    yield each
-
-
-def _idle_builds(root: Path, now: float) -> Iterator[Path]:
-    for each in sorted((root / "builds").glob("[0-9a-f]*")):
-        if "-" not in each.name and each.lstat().st_mtime < now - _IDLE:
-            yield each
-
-
 def _size(path: Path) -> int:
     if path.is_dir():
         return footprint(path).own
@@ -289,7 +264,7 @@ def _size(path: Path) -> int:
 def _discard(path: Path) -> None:
     try:
         if path.is_dir():
-            rmtree(path)
+            remove(path)
         else:
             path.unlink(missing_ok=True)
     except PermissionError as error:

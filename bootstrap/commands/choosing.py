@@ -102,7 +102,7 @@ def select_offer(
     Raises UsageError for extras that are unknown or conflict, AccelerationError when a GPU is required and the build
     taken would not use one, ChoiceError when no offer can run here.
     """
-    groups = select_groups(project, asked.groups) | frozenset(project.default_groups)
+    groups = select_groups(project, asked.groups) | project.taken_groups
     extras = activated(project, select(project, asked.extras), groups)
     check_conflicts(project, extras, groups)
     offered = offering(project, asked, extras | groups, markers, addresses)

@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bootstrap.commands.choosing import Selection
-from bootstrap.lock.model import Lock
+from bootstrap.lock.model import Lock, is_switched_on
 from bootstrap.resolver.resolution import Pin
 from profiles import Offer, automatic_offers
 from profiles.clashes import clashes
@@ -48,8 +48,10 @@ def clashes_in(lock: Lock) -> Iterator[str]:
     What other extras would bring clashes only where they are switched on, and `sync` says so there.
     """
     variants = {each.name: each.variant for each in lock.offers}
+    default = {f"group:{name}" for name in lock.default_groups}
     for each in lock.resolutions:
-        roots = {"", f"extra:{each.offer}", f"group:{each.offer}"}
-        pins = ((pin.name, pin.version) for pin in each.pins if pin.wanted_by & roots)
+        taken = {"", f"extra:{each.offer}", f"group:{each.offer}", *default}
+        reached = (pin for pin in each.pins if any(is_switched_on(root, taken) for root in pin.wanted_by))
+        pins = ((pin.name, pin.version) for pin in reached)
         for sentence in clashes(variants.get(each.offer, "default"), pins):
             yield f"{each.offer}: {sentence}" if each.offer else sentence

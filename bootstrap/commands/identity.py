@@ -18,6 +18,7 @@ __all__ = ["identities", "key_of"]
 def key_of(session: Session, pins: tuple[Pin, ...]) -> str:
     """The name of the generation that holds these pins. Raises InputError for a lock without hashes."""
     content = [__version__, session.interpreter.key, str(session.venv), identities(pins)]
+    content += [sorted(session.settings.build_with)] if session.settings.build_with else []
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     torch = next((str(pin.version) for pin in pins if pin.name == "torch"), None)
     return f"torch-{torch}-{digest}" if torch else digest

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bootstrap.commands.combinations import Combination, members
-from bootstrap.commands.lock_file import joined_offers, resolution_key
+from bootstrap.commands.lock_file import is_served, joined_offers, resolution_key
 from bootstrap.commands.session import Session
 from bootstrap.commands.workshop import description_of
 from bootstrap.lock.digest import inputs_digest
@@ -73,12 +73,16 @@ def merged(
     session: Session, offers: Iterable[Offer], standing: Lock | None, new: Iterable[Resolution], digest: str
 ) -> Lock:
     """The new resolutions beside those of a lock that still stands: another offer, Python or platform."""
-    project, new = session.project, tuple(new)
+    project, new, offers = session.project, tuple(new), tuple(offers)
     made = {resolution_key(each) for each in new}
-    kept = tuple(each for each in (standing.resolutions if standing else ()) if resolution_key(each) not in made)
+    kept = tuple(
+        each
+        for each in (standing.resolutions if standing else ())
+        if resolution_key(each) not in made and not is_served(each, made, offers)
+    )
     names = {each.offer for each in kept}
     earlier = tuple(each for each in (standing.offers if standing else ()) if each.name in names)
-    every = joined_offers(tuple(offers), earlier)
+    every = joined_offers(offers, earlier)
     return Lock(
         requires_python=project.requires_python,
         offers=every,

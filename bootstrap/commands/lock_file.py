@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from packaging.version import Version
 
 from bootstrap.commands.asked import is_lock
 from bootstrap.commands.combinations import Key
 from bootstrap.commands.session import Session
 from bootstrap.errors import InputError
-from bootstrap.lock.model import Lock
-from bootstrap.lock.pylock_read import load, read
-from bootstrap.lock.pylock_write import save, write
+from bootstrap.lock.model import ALWAYS, Lock
+from bootstrap.lock.pylock_read import document, load, read
+from bootstrap.lock.pylock_write import LOCK_VERSION, save, write
 from bootstrap.resolver.resolution import Resolution
 from bootstrap.wheels.disk import writing
-from profiles import Offer
+from profiles import Offer, is_family
 
 if sys.platform != "win32":
     import fcntl
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "any_lock",
+    "is_served",
     "joined_offers",
     "lock_text",
     "present_lock",
@@ -38,11 +43,19 @@ __all__ = [
     "text_of",
 ]
 
+_WRITING = 60.0  # seconds that nobody takes for writing a lock
+
 
 def any_lock(session: Session) -> Lock | Pylock | None:
     """The lock that is there, whoever wrote it. Raises InputError for one that cannot be read."""
     if session.lock_path.is_file() or any(map(is_lock, session.asked.requirements)):
-        return load(session.lock_path)
+        found, written = load(session.lock_path), document(session.lock_path).lock_version
+        if written > Version(LOCK_VERSION):
+            session.warn(
+                f"{session.lock_path} is in lock format {written}, and this torchstrap knows {LOCK_VERSION}: what is "
+                f"new in it is not heeded; update torchstrap"
+            )
+        return found
     return None
 
 
@@ -62,13 +75,27 @@ def save_lock(session: Session, lock: Lock, text: str) -> None:
         there = _readable(session)
         if there is not None and there.inputs == lock.inputs:
             made = {resolution_key(each) for each in lock.resolutions}
-            others = tuple(each for each in there.resolutions if resolution_key(each) not in made)
+            others = tuple(
+                each
+                for each in there.resolutions
+                if resolution_key(each) not in made and not is_served(each, made, lock.offers)
+            )
             if others:
                 offers = joined_offers(lock.offers, there.offers)
                 resolutions = tuple(sorted((*lock.resolutions, *others), key=resolution_key))
                 text = lock_text(session, replace(lock, offers=offers, resolutions=resolutions))
         if text != text_of(session.lock_path):
+            _sweep(session.lock_path.resolve())
             save(session.lock_path, text)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what kills have left of attempts to write a lock. Who has another cache may be at it at this moment."""
+    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}")
+    with suppress(OSError):
+        for each in path.parent.iterdir():
+            if left.fullmatch(each.name) and each.lstat().st_mtime < time.time() - _WRITING:
+                each.unlink()
 
 
 def _readable(session: Session) -> Lock | None:
@@ -105,6 +132,14 @@ def text_of(path: Path) -> str | None:
 def resolution_key(resolution: Resolution) -> Key:
     """What tells resolutions of one lock apart: offer, conflict members, Python, platform."""
     return (resolution.offer, resolution.also, resolution.target.python_minor, resolution.target.platform)
+
+
+def is_served(resolution: Resolution, made: Collection[Key], offers: Iterable[Offer]) -> bool:
+    """Is it one for a variant without torch, in whose place there is a new one for all variants?"""
+    named = {each.name for each in offers}
+    plain = (ALWAYS, *resolution_key(resolution)[1:])
+    no_torch = not any(is_family(pin.name) for pin in resolution.pins)
+    return no_torch and bool(resolution.offer) and resolution.offer not in named and plain in made
 
 
 def joined_offers(first: Iterable[Offer], second: Iterable[Offer]) -> tuple[Offer, ...]:

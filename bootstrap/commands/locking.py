@@ -12,6 +12,7 @@ from bootstrap.commands.choosing import Selection, newest_that_runs
 from bootstrap.commands.keeping import digest_of, found_in, merged, preferences, speaking_of
 from bootstrap.commands.lock_file import any_lock
 from bootstrap.commands.pinned import Pinned, as_another_wrote_it, without_its_project
+from bootstrap.commands.reliefs import relieving
 from bootstrap.commands.resolving import resolution_of, selected
 from bootstrap.commands.session import Session
 from bootstrap.errors import InputError, NoCompatibleFileError
@@ -88,7 +89,8 @@ def lock_for(session: Session, selection: Selection, present: Lock | None) -> Lo
         what = f"has no resolution of {combination} for {where}" if present else "is not there"
         raise InputError(session.lock_path, f"{what}; write it with `torchstrap lock`, or leave --frozen out")
     session.activity.step(f"Resolving {combination} for {where}")
-    resolution = resolution_of(session, combination, preferences(present, combination))
+    with relieving(session):
+        resolution = resolution_of(session, combination, preferences(present, combination))
     lock = merged(session, selection.offers, standing, (resolution,), digest)
     return Locked(lock, resolution, is_new=True)
 

@@ -19,6 +19,7 @@ from bootstrap.environment import activation, generations, history, verification
 from bootstrap.environment.installed import Distribution, installed
 from bootstrap.environment.interpreter import Interpreter, describe
 from bootstrap.environment.layout import Layout
+from bootstrap.environment.proof import prove
 from bootstrap.errors import InputError, VerificationError
 from profiles import is_family
 
@@ -33,16 +34,22 @@ def verify_environment(asked: Asked) -> Mapping[str, Any]:
     """
     venv, interpreter, layout = _opened(asked)
     expected, guests = _made(venv)
+    current = generations.current(venv)
+    overridden = history.marker_of(current).get("overridden", ()) if current is not None else ()
     issues = verification.issues(
-        *layout.site_packages, expected=expected, markers=interpreter.markers, extras={}, guests=guests
+        *layout.site_packages,
+        expected=expected,
+        markers=interpreter.markers,
+        extras={},
+        overridden=overridden,
+        guests=guests,
     )
     issues = (*issues, *verification.altered(*layout.site_packages))
     if issues:
-        current = generations.current(venv)
         if current is not None:
             history.distrust(current)
         raise VerificationError([*issues, "`torchstrap sync` makes it anew"])
-    proof = verification.prove(venv / layout.python, expected)
+    proof = prove(venv / layout.python, expected)
     return {
         "schema": "torchstrap.verify/1",
         "environment": str(venv),

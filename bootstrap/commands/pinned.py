@@ -19,6 +19,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bootstrap.commands.choosing import Selection, Situation, as_settled, ensure_accelerated, situation_of
+from bootstrap.commands.commits import is_commit
 from bootstrap.commands.keeping import speaking_of
 from bootstrap.commands.session import Session
 from bootstrap.errors import InputError, NoCompatibleFileError, UsageError
@@ -26,8 +27,9 @@ from bootstrap.lock.canonical import is_folder
 from bootstrap.lock.model import Lock, roots_of
 from bootstrap.lock.packages import UNSTATED
 from bootstrap.lock.selection import resolution_of, select
+from bootstrap.project.repository import read_repository
 from bootstrap.resolver.resolution import Pin, Resolution
-from profiles import Choice, Offer, flavour_of, index_of, is_variant, variant_of_index
+from profiles import Choice, Offer, flavour_of, index_of, is_family, is_variant, variant_of_index
 
 if TYPE_CHECKING:
     from packaging.pylock import Pylock
@@ -50,10 +52,15 @@ def as_another_wrote_it(session: Session, document: Pylock) -> Pinned:
     """What another tool's lock at the session's lock path installs here, and what build of torch that is.
 
     Raises UsageError for extras, groups and a variant that it does not have, NoCompatibleFileError if it has nothing
-    for this Python and platform, InputError for what we cannot install: files without sha256, commits of git.
+    for this Python and platform, InputError for what we cannot install: files without sha256, commits that are not
+    of git.
     """
     name, author = session.lock_path.name, document.created_by
-    pins = tuple(_completed(session, pin, author) for pin in _selected(session, document))
+    stated = _selected(session, document)
+    known = _offer_of(stated)
+    # What a folder or an archive is may only show when it is built, and that may take the torch that is pinned.
+    session.workshop.settle(lambda name: known.index if is_family(name) else None, known, stated)
+    pins = tuple(_completed(session, pin, author) for pin in stated)
     offer, torch = _offer_of(pins), {pin.name: pin for pin in pins}.get("torch")
     wanted = session.asked.variant
     if wanted not in {None, offer.variant} and torch is not None:
@@ -109,9 +116,12 @@ def _completed(session: Session, pin: Pin, author: str) -> Pin:
     """The pin with the version that a folder or an archive turns out to be. Raises InputError for what has no proof."""
     direct, path = pin.direct, session.lock_path
     if direct is not None and direct.commit:
-        raise InputError(path, f"takes {pin.name} from git ({direct.url}), which is not supported yet")
+        try:
+            read_repository(direct.url)
+        except ValueError as error:
+            raise InputError(path, f"takes {pin.name} from what git cannot fetch: {error}") from error
     hashes = pin.files[0].hashes if pin.files else direct.hashes if direct else {}
-    if "sha256" not in hashes and not is_folder(direct):
+    if "sha256" not in hashes and not is_folder(direct) and not is_commit(direct):
         raise InputError(path, f"has no sha256 for {pin.name} {pin.version}: lock it with {author} again, with hashes")
     if direct is None or pin.version != UNSTATED:
         return pin

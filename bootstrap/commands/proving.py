@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from packaging.version import Version
 
 from bootstrap.commands.session import Session
-from bootstrap.environment import verification
+from bootstrap.environment.proof import Proof, prove
 from bootstrap.environment.proofs import Proofs, key_of
+from bootstrap.errors import VerificationError
+from probes import MACHINE_OVERRIDE
 
 __all__ = ["shown"]
 
@@ -20,15 +23,43 @@ def shown(session: Session, python: Path, expected: Mapping[str, Version], files
     `expected` are names and versions, `files` what tells these very packages from others. Returns whether torch is
     known to work; an environment without torch needs no more than a Python that starts. Raises VerificationError.
     """
-    proofs, key = Proofs(session.cache / "proofs"), ""
-    if "torch" in expected:
-        key = key_of(files, session.interpreter.key, session.machine)
-    if not key or key in proofs:
-        verification.prove(python, {})
+    if "torch" not in expected:
+        prove(python, {})
+        return True
+    proofs, key = Proofs(session.cache / "proofs"), key_of(files, session.interpreter.key, session.machine)
+    known = proofs.recall(key)
+    if known is not None:
+        prove(python, {})
+        _look_for_devices(session, known)
         return True
     if session.asked.no_verify:
-        verification.prove(python, {})
+        prove(python, {})
         session.warn("--no-verify: nobody has tried whether torch works in this environment; `torchstrap verify` does")
         return False
-    proofs.remember(key, verification.prove(python, expected))
+    proof = prove(python, expected)
+    _look_for_devices(session, proof)
+    proofs.remember(key, proof)
     return True
+
+
+def _look_for_devices(session: Session, proof: Proof) -> None:
+    """Never silently on the CPU: a build for GPUs that sees none of those that are there is a warning, or an error.
+
+    Raises VerificationError with `--require gpu`.
+    """
+    if proof.devices or os.environ.get(MACHINE_OVERRIDE):  # a machine that is only described has nothing to see
+        return
+    vendor = next((vendor for vendor, build in _BUILDS.items() if getattr(proof, build)), None)
+    names = [str(each.name) for each in session.machine.gpus if each.vendor == vendor and each.visible]
+    if not names:
+        return
+    sentence = (
+        f"torch {proof.torch} works, but sees none of this machine's GPUs ({', '.join(names)}) and will use the CPU; "
+        f"`torchstrap doctor` looks for the reason"
+    )
+    if session.asked.require == "gpu":
+        raise VerificationError([f"{sentence}, and --require gpu asks for one."])
+    session.warn(sentence)
+
+
+_BUILDS = {"amd": "hip", "nvidia": "cuda", "intel": "xpu"}

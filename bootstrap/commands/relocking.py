@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap import stamp
 from bootstrap.commands.asked import is_lock
 from bootstrap.commands.clashing import clashes_in
 from bootstrap.commands.combinations import Key
 from bootstrap.commands.lock_file import lock_text, present_lock, resolution_key, save_lock, text_of
 from bootstrap.commands.matrix import Left, lock_all
+from bootstrap.commands.observed import observed
+from bootstrap.commands.reliefs import relieving
 from bootstrap.commands.session import Session
 from bootstrap.errors import BootstrapError, InputError, UsageError
 from bootstrap.lock.difference import Difference, difference
@@ -46,8 +51,9 @@ def lock(session: Session) -> Written:
     named = next(filter(is_lock, session.asked.requirements), None)
     if named is not None:
         raise UsageError(f"{named} is a lock already: `torchstrap sync -r {named}` installs it as it is")
-    before = _before(session)
-    matrix = lock_all(session, before)
+    inputs, before = observed(session), _before(session)
+    with relieving(session):
+        matrix = lock_all(session, before)
     text = lock_text(session, matrix.lock)
     is_changed = text != text_of(session.lock_path)
     if is_changed and not session.asked.check and session.asked.output != "-":
@@ -55,15 +61,31 @@ def lock(session: Session) -> Written:
     every = [*map(resolution_key, matrix.lock.resolutions), *(each.combination.key for each in matrix.left)]
     for sentence in (*_complaints(matrix.left, every), *clashes_in(matrix.lock)):
         session.warn(sentence)
+    unbuilt, summary = tuple(_unbuilt(matrix.left, every)), _summary(matrix.lock)
+    # What is tried again each time leaves no stamp.
+    if inputs == observed(session) and not any(isinstance(each.reason, BootstrapError) for each in matrix.left):
+        _leave_stamp(session, f"{session.lock_path}: {summary}, unchanged", unbuilt)
     return Written(
         text,
         session.lock_path,
         is_changed,
-        _summary(matrix.lock) + ("" if is_changed else ", unchanged"),
+        summary + ("" if is_changed else ", unchanged"),
         _differences(before, matrix.lock),
-        (*_unbuilt(matrix.left, every), *_new(before, matrix.lock)),
+        (*unbuilt, *_new(before, matrix.lock)),
         session.everything_to_say(),
     )
+
+
+def _leave_stamp(session: Session, summary: str, notes: tuple[str, ...]) -> None:
+    """Let the next `lock` know at a glance that it would change nothing."""
+    asked = session.asked
+    folder = stamp.lock_folder(str(session.cache), str(asked.project or os.environ.get("TORCHSTRAP_PROJECT") or "."))
+    if folder is None or asked.check or asked.output or asked.upgrade or asked.upgrade_packages or asked.requirements:
+        return
+    with suppress(OSError):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    watched = [*observed(session), str(session.lock_path), str(session.interpreter.path)]
+    stamp.write(folder, list(asked.options), watched, summary, session.everything_to_say(), notes=notes)
 
 
 def _before(session: Session) -> Lock | None:
@@ -76,7 +98,8 @@ def _before(session: Session) -> Lock | None:
     except InputError as error:
         if f'created-by = "{TOOL}"' not in (text_of(session.lock_path) or ""):
             raise
-        session.warn(f"{error}; it is written anew, and versions that it held are forgotten")
+        done = "" if session.asked.check else ". That is done now, and the versions that it held are forgotten"
+        session.warn(f"{error}{done}")
         return None
 
 

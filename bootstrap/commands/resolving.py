@@ -12,7 +12,10 @@ from packaging.version import Version
 
 from bootstrap.commands.choosing import Selection
 from bootstrap.commands.combinations import Combination, combination_of
+from bootstrap.commands.membership import member_directs, member_roots, without_virtual
 from bootstrap.commands.promises import keep_promises
+from bootstrap.commands.reliefs import UnsolvedError
+from bootstrap.commands.rounds import resolved
 from bootstrap.commands.routing import Route, direct_sources, route
 from bootstrap.commands.session import Session
 from bootstrap.errors import NoCompatibleFileError, NoSolutionError, UnreachableError
@@ -43,6 +46,8 @@ def is_here(session: Session, combination: Combination) -> bool:
 
 def roots(project: Project, excluded: frozenset[Item]) -> Mapping[str, tuple[Requirement, ...]]:
     """What one resolution starts from: the project, and every extra and group that is not excluded."""
+    if project.members:
+        return member_roots(project, excluded)
     found: dict[str, tuple[Requirement, ...]] = {"": project.dependencies}
     for kind, table in (("extra", project.extras), ("group", project.groups)):
         for name, requirements in table.items():
@@ -62,13 +67,12 @@ def resolution_of(
     otherwise taken from a wheel of its version. For another Python or platform nothing is downloaded to know its hash:
     a file without one is an error then (NoCompatibleFileError).
     """
-    from bootstrap.resolver.resolve import Request, resolve  # noqa: PLC0415 - a locked run resolves nothing
+    from bootstrap.resolver.request import Request  # noqa: PLC0415 - a locked run resolves nothing
 
     project, offer = session.project, combination.offer
     starts = roots(project, combination.excluded)
     sources = _sources(project, starts, combination.target.markers)
     answers = route(project, session.settings, sources, offer)
-    session.workshop.settle(answers, offer)
     request = Request(
         target=combination.target,
         offer=offer.name,
@@ -76,7 +80,7 @@ def resolution_of(
         index_for=answers,
         variant=offer.variant,
         in_family=is_family,
-        direct=direct_sources(sources),
+        direct={**direct_sources(sources), **member_directs(project)},
         constraints=(*project.constraints, *combination.bounds),
         overrides=project.overrides,
         preferences=preferences,
@@ -86,15 +90,17 @@ def resolution_of(
     is_own = combination.target is session.target
     metadata = session.workshop.metadata if is_own else _elsewhere(session, answers, offer)
     try:
-        resolution = resolve(request, session.catalogue, metadata_of_sdist=metadata, memory=memory)
+        resolution = resolved(session, request, offer, metadata, memory)
     except NoSolutionError as error:
         # The proof is about what find-links has; the cause is that the index itself could not be asked.
         for url, problem in session.catalogue.unreachable.items():
             raise UnreachableError(url, f"{problem}. What find-links has instead does not do:\n{error}") from error
-        raise
+        if not error.proposals:
+            raise
+        raise UnsolvedError(error, request, metadata, memory) from error
     pins = session.workshop.with_hashes(resolution.pins if here else _with_known_hashes(resolution.pins))
     pins = tuple(replace(pin, files=tuple(_sized(session, file) for file in pin.files)) for pin in pins)
-    kept = keep_promises(pins, project.hashes, required=session.hashes_required)
+    kept = keep_promises(without_virtual(project, pins), project.hashes, required=session.hashes_required)
     return replace(resolution, pins=tuple(kept), also=combination.roots)
 
 
@@ -108,8 +114,9 @@ def route_of(session: Session, selection: Selection, offer: Offer) -> Route:
 def _sources(
     project: Project, starts: Mapping[str, tuple[Requirement, ...]], markers: Mapping[str, str]
 ) -> Mapping[str, Source]:
-    extras = frozenset(label.removeprefix("extra:") for label in starts if label.startswith("extra:"))
-    groups = frozenset(label.removeprefix("group:") for label in starts if label.startswith("group:"))
+    parts = [part.partition(":") for label in starts for part in label.split("&")]
+    extras = frozenset(name for kind, _, name in parts if kind == "extra")
+    groups = frozenset(name for kind, _, name in parts if kind == "group")
     return sources_for(project, extras, groups, markers)
 
 

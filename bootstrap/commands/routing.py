@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, urldefrag
 
-from bootstrap.errors import ConfigurationError, InputError
+from bootstrap.errors import InputError
 from bootstrap.project.indexes import named_index
 from bootstrap.project.model import Index, Project, Source
+from bootstrap.project.repository import Repository
 from bootstrap.project.settings import Settings
 from bootstrap.resolver.resolution import Direct
 from profiles import Offer, is_family
@@ -39,7 +40,7 @@ def route(project: Project, settings: Settings, sources: Mapping[str, Source], o
 
 
 def direct_sources(sources: Mapping[str, Source]) -> Mapping[str, Direct]:
-    """Packages from addresses and folders. Raises ConfigurationError for git, which is not supported yet."""
+    """Packages from addresses, folders and git repositories. Raises InputError for a folder that is not there."""
     found = {}
     for name, source in sources.items():
         if source.url is not None:
@@ -52,8 +53,6 @@ def direct_sources(sources: Mapping[str, Source]) -> Mapping[str, Direct]:
                 raise InputError(source.path, f"does not exist, but it is the source of {name}; mend its `path`")
             found[name] = Direct(source.path.as_uri(), path=source.path, editable=source.editable)
         elif source.git is not None:
-            raise ConfigurationError(
-                f"{name} comes from git ({source.git}), which is not supported yet; "
-                f"give a path to a clone, or the address of an archive"
-            )
+            repository = Repository(source.git, source.reference, source.subdirectory, source.lfs)
+            found[name] = Direct(repository.address, subdirectory=source.subdirectory)
     return found

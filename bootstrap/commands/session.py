@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 
 from bootstrap import toml
 from bootstrap.commands.activity import Activity
-from bootstrap.commands.asked import Asked, environment_of, is_lock, lock_path_of, project_folder
+from bootstrap.commands.asked import Asked, environment_of, is_lock, lock_path_of, project_folder, root_folder
 from bootstrap.commands.choosing import Selection, select_offer
 from bootstrap.commands.machine import this_machine
 from bootstrap.commands.site_tables import ensure_usable
@@ -29,6 +29,7 @@ from bootstrap.environment.interpreter import Interpreter, target
 from bootstrap.errors import UsageError
 from bootstrap.lock.pylock_read import document
 from bootstrap.project import indexes
+from bootstrap.project.extra_builds import extra_build_dependencies
 from bootstrap.project.model import Project
 from bootstrap.project.pip_configuration import PipConfiguration, read_pip_configuration
 from bootstrap.project.pyproject import read_project
@@ -183,6 +184,7 @@ class Session:
             "only-binary": sorted(settings.only_binary),
             "exclude-newer": settings.exclude_newer.isoformat() if settings.exclude_newer else None,
             "undated": sorted(settings.undated),
+            **({"build-with": sorted(settings.build_with)} if settings.build_with else {}),
         }
 
 
@@ -218,7 +220,7 @@ def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
 
 def settings_of(asked: Asked) -> Settings:
     """The settings that hold in a folder, whether a project is in it or not. Raises ConfigurationError, InputError."""
-    folder = project_folder(asked)
+    folder = root_folder(asked)
     has_table = (folder / "pyproject.toml").is_file()
     return read_settings(
         command_line=asked.settings,
@@ -266,7 +268,7 @@ def _of_lock(path: Path, asked: Asked) -> Project:
 def _table(asked: Asked) -> Mapping[str, object]:
     if asked.requirements:
         return {}
-    table: Mapping[str, object] = (
-        toml.load(project_folder(asked) / "pyproject.toml").get("tool", {}).get("torchstrap", {})
-    )
-    return table
+    tool: Mapping[str, Any] = toml.load(root_folder(asked) / "pyproject.toml").get("tool", {})
+    table: Mapping[str, object] = tool.get("torchstrap", {})
+    theirs = extra_build_dependencies(tool.get("uv", {}))
+    return {"build-with": theirs, **table} if theirs else table

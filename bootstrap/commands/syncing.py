@@ -8,9 +8,8 @@ choice ── lock ── pins of the selection ── key of the generation
 from __future__ import annotations
 
 import json
-import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -27,12 +26,13 @@ from bootstrap.commands.clashing import with_clashes
 from bootstrap.commands.identity import identities, key_of
 from bootstrap.commands.lock_file import lock_text, save_lock
 from bootstrap.commands.locking import Locked, decided, locked_pins
+from bootstrap.commands.membership import virtual_members
+from bootstrap.commands.observed import observed
 from bootstrap.commands.outcome import Outcome, Package, difference
 from bootstrap.commands.proving import shown
 from bootstrap.commands.resolving import route_of
 from bootstrap.commands.session import Session, opened
 from bootstrap.commands.standing import Standing, packages_of, standing, versions
-from bootstrap.commands.workshop import DESCRIPTIONS
 from bootstrap.environment import generations, history, known, verification
 from bootstrap.environment.guests import carry
 from bootstrap.environment.installed import Distribution
@@ -40,8 +40,8 @@ from bootstrap.environment.layout import Layout
 from bootstrap.errors import ChoiceError
 from bootstrap.resolver.resolution import Direct, Pin
 from bootstrap.wheels.disk import writing
+from bootstrap.wheels.durable import settle
 from profiles import is_family
-from profiles.site import watched as site_tables
 
 __all__ = ["environment_of", "sync"]
 
@@ -53,7 +53,7 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
     """Make the environment what is asked for. Raises BootstrapError; the environment is then as it was."""
     with opened(asked, activity) as session:
         generations.ensure_ours(session.venv)
-        inputs = _observed(session)
+        inputs = observed(session)
         selection, locked = decided(session)
         # A lock that could not be written has to show before anything is built or switched.
         text = lock_text(session, locked.lock) if locked.is_new else None
@@ -75,7 +75,7 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
             _describe(generation, outcome)
             generations.switch(session.venv, generation.name)
             known.remember(session.cache, session.venv)
-            if inputs == _observed(session):
+            if inputs == observed(session):
                 _leave_stamp(session, generation, outcome)
         return outcome
 
@@ -140,17 +140,19 @@ def _build(session: Session, pins: tuple[Pin, ...], there: Standing) -> Path:
             session.warn(warning)
         layout = Layout.of(session.interpreter, folder, session.venv)
         came = _carried(session, guests, there.current, layout)
+        for packages in layout.site_packages:
+            # Python would make it at the first import of a lone module and so touch the folder that the stamp watches.
+            (packages / "__pycache__").mkdir(exist_ok=True)
         session.activity.step("Verifying")
-        with ThreadPoolExecutor(max_workers=1) as aside:
+        with ThreadPoolExecutor(max_workers=2) as aside:
+            aside.submit(settle, folder)  # a head start: `build` waits for it, and says so if it fails
             files = [*identities(pins), *came.items()]
             proof = aside.submit(shown, session, folder / layout.python, versions(pins), files)
             verification.verify_consistency(*layout.site_packages, **_expectations(session, pins), guests=came)
             proven = proof.result()
-        for packages in layout.site_packages:
-            # Python would make it at the first import of a lone module and so touch the folder that the stamp watches.
-            (packages / "__pycache__").mkdir(exist_ok=True)
         made_of = {"python": str(session.interpreter.path), "torchstrap": __version__, "entries": assembled.entries}
-        return {**made_of, "guests": came, "proven": proven}
+        overridden = sorted(_expectations(session, pins)["overridden"])
+        return {**made_of, "guests": came, "overridden": overridden, "proven": proven}
 
     return generations.build(session.venv, name, fill)
 
@@ -196,7 +198,7 @@ def _guests(generation: Path, there: Standing) -> Mapping[str, str]:
 
 def _describe(generation: Path, outcome: Outcome) -> None:
     """Leave what `--json` says when there is nothing to do, and what the next sync compares with."""
-    beside = generation / f".{stamp.OUTCOME}.{os.getpid()}"
+    beside = generation / f".{stamp.OUTCOME}.new"  # one name, as nobody else is at work here: a kill leaves one at most
     with writing("describing the environment", generation):
         beside.write_text(json.dumps(outcome.unchanged().to_json(), indent=2) + "\n", encoding="utf-8")
         beside.replace(generation / stamp.OUTCOME)
@@ -207,7 +209,8 @@ def _expectations(session: Session, pins: tuple[Pin, ...]) -> dict[str, Any]:
     return {
         "expected": versions(pins),
         "markers": session.target.markers,
-        "overridden": {canonicalize_name(each.name) for each in session.project.overrides},
+        "overridden": {canonicalize_name(each.name) for each in session.project.overrides}
+        | virtual_members(session.project),
     }
 
 
@@ -228,24 +231,11 @@ def _outcome(session: Session, selection: Selection, pins: tuple[Pin, ...], lock
     )
 
 
-def _observed(session: Session) -> Mapping[str, str]:
-    """What the files that say what is wanted look like: if one changes while we work, the work is out of date."""
-    watched = (*session.project.files, *session.configuration.places, *site_tables(), *_descriptions(session))
-    return {str(path): stamp.observe(f"file {path}") for path in watched}
-
-
-def _descriptions(session: Session) -> Iterator[Path]:
-    """The files by which the project and local sources describe themselves, whether they are there or not."""
-    sources = (source.path for several in session.project.sources.values() for source in several)
-    for folder in (session.project.root, *(path for path in sources if path is not None)):
-        yield from (folder / name for name in DESCRIPTIONS) if folder.is_dir() else (folder,)
-
-
 def _leave_stamp(session: Session, generation: Path, outcome: Outcome) -> None:
     """Let the next sync know at a glance that there is nothing to do."""
     layout = Layout.of(session.interpreter, session.venv, session.venv)
     watched = [
-        *_observed(session),
+        *observed(session),
         *map(str, (session.lock_path, *layout.site_packages, session.interpreter.path, session.venv / stamp.OUTCOME)),
     ]
     summary = f"Nothing to do. {outcome.headline()}"

@@ -3,14 +3,18 @@
     .venv -> .venv.generations/<key>                    the current one
     .venv.generations/<key>/generation.json             written last: what is here is complete; its time: last used
     .venv.generations/<key>/distrusted                  somebody found other bytes in it than it was built with
-    .venv.generations/<key>.building-<pid>/             one in the making, renamed to <key> when it is complete
-    .venv.generations/<key>.removing-<pid>/             one on its way out
+    .venv.generations/<key>.building-<pid>-<random>/    one in the making, renamed to <key> when it is complete
+    .venv.generations/<key>.removing-<pid>-<random>/    one on its way out
     .venv.generations/lock                              held while anything of this is changed
+    .venv.switching-<pid>                               the next link, for the moment before it takes its place
 
 Other ways were considered. Changing an environment in place (pip, uv) leaves a mixture when it is interrupted.
 Exchanging two folders (renameat2 with RENAME_EXCHANGE) is atomic, but only on Linux and not on every file system there.
 A link is replaced by rename() on every POSIX system, the old environment stays whole for who still runs in it, and
 going back is the same one step. The price is that `.venv` is a link, which a few tools have to follow.
+
+What a killed process leaves has one of the passing names above and counts for nothing; whoever changes the environment
+next removes it. What a power cut leaves is told in bootstrap/wheels/durable.py.
 """
 
 from __future__ import annotations
@@ -30,6 +34,9 @@ from typing import Any
 
 from bootstrap.errors import CannotWriteError, InputError, TryAgainError
 from bootstrap.wheels.disk import writing
+from bootstrap.wheels.durable import settle, settle_names
+from bootstrap.wheels.making import is_abandoned, made_beside
+from bootstrap.wheels.making import remove as discard
 
 if sys.platform != "win32":
     import fcntl
@@ -52,7 +59,7 @@ MARKER = "generation.json"
 KEPT = 3
 POLL = 0.05  # seconds between two looks at a lock that somebody holds
 KEY = re.compile(r"(?!.*\.(?:building|removing)-)[A-Za-z0-9][A-Za-z0-9._+-]*")
-UNFINISHED = re.compile(r".*\.(?:building|removing)-(?P<process>\d+)")
+UNFINISHED = re.compile(r".*\.(?:building|removing)-[0-9a-f-]+")
 BUSY = frozenset({errno.EACCES, errno.EAGAIN})
 
 
@@ -161,23 +168,19 @@ def build(venv: Path, key: str, fill: Callable[[Path], Mapping[str, Any] | None]
     found = find(venv, key)
     if found is not None:
         return found
-    generation, building = folder / key, folder / f"{key}.building-{os.getpid()}"
     with writing(f"building {venv.name}", folder):
         folder.mkdir(parents=True, exist_ok=True)
         for each in litter(venv):
             shutil.rmtree(each, ignore_errors=True)
-        if generation.exists():
-            _remove(generation)  # without a marker: somebody has been at it
-        try:
-            building.mkdir()
+        if (folder / key).exists():
+            _remove(folder / key)  # without a marker: somebody has been at it
+        with made_beside(folder, f"{key}.building") as building:
             told = fill(building)
+            settle(building)
             _mark(building, {"schema": 1, "key": key, **(told or {})})
-            building.rename(generation)
-            _settle(folder)
-        except BaseException:
-            shutil.rmtree(building, ignore_errors=True)
-            raise
-    return generation
+            building.rename(folder / key)
+            settle_names(folder)
+    return folder / key
 
 
 def switch(venv: Path, key: str) -> tuple[Path, ...]:
@@ -223,9 +226,10 @@ def _checked(key: str) -> str:
 
 
 def _replace(venv: Path, generation: Path) -> None:
-    link = venv.parent / f".{venv.name}.switching-{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        link.unlink()
+    for each in venv.parent.glob(f"{_escaped(venv.name)}.switching-*"):  # left by killed processes: we are alone here
+        with contextlib.suppress(OSError):
+            each.unlink()
+    link = venv.with_name(f"{venv.name}.switching-{os.getpid()}")
     link.symlink_to(Path(folder_of(venv).name, generation.name), target_is_directory=True)
     try:
         if venv.is_dir() and not venv.is_symlink():
@@ -234,7 +238,11 @@ def _replace(venv: Path, generation: Path) -> None:
     except OSError:
         link.unlink()
         raise
-    _settle(venv.parent)
+    settle_names(venv.parent)
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 def _use(venv: Path, generation: Path) -> None:
@@ -250,45 +258,20 @@ def _mark(building: Path, document: Mapping[str, Any]) -> None:
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())
-    _settle(building)
-
-
-def _settle(folder: Path) -> None:
-    """Have the names in a folder on the disk before going on."""
-    if os.name == "nt":
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    settle_names(building)
 
 
 def litter(venv: Path) -> tuple[Path, ...]:
     """What processes that are no more have left among the generations; the next build removes it."""
-    found = []
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        for each in folder_of(venv).iterdir():
-            unfinished = UNFINISHED.fullmatch(each.name)
-            if unfinished and not _alive(int(unfinished["process"])):
-                found.append(each)
-    return tuple(sorted(found))
-
-
-def _alive(process: int) -> bool:
-    if process == os.getpid() or os.name == "nt":
-        return process != os.getpid()
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+        every = sorted(folder_of(venv).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(each for each in every if UNFINISHED.fullmatch(each.name) and is_abandoned(each))
 
 
 def _remove(generation: Path) -> None:
     """A generation is whole or gone: it loses its name first."""
-    leaving = generation.with_name(f"{generation.name}.removing-{os.getpid()}")
+    leaving = generation.with_name(f"{generation.name}.removing-{os.getpid()}-{os.urandom(4).hex()}")
     generation.rename(leaving)
-    shutil.rmtree(leaving)
+    discard(leaving)

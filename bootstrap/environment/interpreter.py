@@ -13,7 +13,6 @@ import pkgutil
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -26,6 +25,7 @@ from packaging.version import Version
 from bootstrap.environment import facts
 from bootstrap.errors import BootstrapError
 from bootstrap.resolver.resolution import Target
+from bootstrap.wheels.disk import put
 
 __all__ = ["Interpreter", "UnusableError", "describe", "target"]
 
@@ -187,7 +187,4 @@ def _from_json(document: Mapping[str, Any]) -> Interpreter:
 def _remember(place: Path, found: Interpreter) -> None:
     document = {each.name: getattr(found, each.name) for each in fields(found)}
     with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False, encoding="utf-8") as file:
-            json.dump(document, file, default=str)
-        os.replace(file.name, place)  # noqa: PTH105
+        put(place, json.dumps(document, default=str).encode())

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bootstrap.environment import generations
+from bootstrap.wheels.disk import put
 
 __all__ = ["forget", "known", "remember"]
 
@@ -24,10 +25,7 @@ def remember(cache: Path, venv: Path) -> None:
     note = cache / "environments" / hashlib.sha256(path).hexdigest()[:16]
     with suppress(OSError):
         if not note.exists():
-            note.parent.mkdir(parents=True, exist_ok=True)
-            beside = note.with_name(f".{note.name}-{os.getpid()}")
-            beside.write_bytes(path)
-            beside.replace(note)
+            put(note, path)
 
 
 def known(cache: Path) -> tuple[Path, ...]:

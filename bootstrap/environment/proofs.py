@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bootstrap.environment.verification import SCRIPT, Proof
+from bootstrap.environment.proof import Proof, script
+from bootstrap.wheels.disk import put
 
 if TYPE_CHECKING:
     from probes import Machine
@@ -34,7 +34,7 @@ def key_of(files: Sequence[object], interpreter: str, machine: Machine) -> str:
     document = machine.to_json()
     facts = [document[name] for name in ("system", "libc", "driver", "drivers")]
     seen = [each for each in document["gpus"] if each["visible"]]
-    text = json.dumps([SCRIPT, list(files), interpreter, facts, seen], sort_keys=True)
+    text = json.dumps([script(), list(files), interpreter, facts, seen], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -44,22 +44,17 @@ class Proofs:
 
     root: Path
 
-    def __contains__(self, key: str) -> bool:
-        """Whether it has been proven."""
-        with suppress(OSError, ValueError, TypeError):
-            Proof(**json.loads(self._place(key).read_bytes()))
-            return True
-        return False
+    def recall(self, key: str) -> Proof | None:
+        """What was proven, or None if nobody has tried."""
+        with suppress(OSError, ValueError, TypeError, LookupError):
+            document = json.loads(self._place(key).read_bytes())
+            return Proof(**{**document, "devices": tuple(document["devices"])})
+        return None
 
     def remember(self, key: str, proof: Proof) -> None:
         """Keep a proof; a folder that cannot be written is no obstacle."""
-        place = self._place(key)
-        beside = place.with_name(f".{place.name}-{os.getpid()}")
-        document: dict[str, Any] = asdict(proof)
         with suppress(OSError):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(document) + "\n", encoding="utf-8")
-            beside.replace(place)
+            put(self._place(key), f"{json.dumps(asdict(proof))}\n".encode())
 
     def _place(self, key: str) -> Path:
         return self.root / f"{key}.json"

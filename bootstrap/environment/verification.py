@@ -1,7 +1,6 @@
 """Is an environment what was asked for? Everything is looked at, and every issue is said at once.
 
-`verify` reads what is on the disk; `prove` starts the environment's own Python and lets torch compute something,
-because only that shows that its libraries load and that the build is the one that was locked.
+This reads what is on the disk. Whether torch works is another question (proof.py).
 """
 
 from __future__ import annotations
@@ -9,15 +8,11 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
-import json
 import os
-import subprocess
 from collections import deque
 from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -27,11 +22,8 @@ from bootstrap.environment.installed import Distribution, by_name, installed
 from bootstrap.errors import VerificationError
 
 __all__ = [
-    "SCRIPT",
-    "Proof",
     "altered",
     "issues",
-    "prove",
     "same_version",
     "spoiled_files",
     "unmet",
@@ -39,36 +31,9 @@ __all__ = [
     "verify_consistency",
 ]
 
-TORCH = canonicalize_name("torch")
-LIMIT = 300  # seconds; the first import of torch from a network file system takes minutes
 CHUNK = 1024 * 1024
 RECORD_COLUMNS = 3
 SHOWN = 3  # missing files named per package
-
-SCRIPT = """
-import json, sys
-found = {"python": sys.version.split()[0]}
-if "torch" in sys.argv[1:]:
-    import torch
-    found["torch"] = str(torch.__version__)
-    build = getattr(torch, "version", None)
-    found["cuda"] = getattr(build, "cuda", None)
-    found["hip"] = getattr(build, "hip", None)
-    if hasattr(torch, "ones"):
-        value = torch.ones(2) @ torch.ones(2)
-        found["computed"] = float(value)
-print("\\n" + json.dumps(found))
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What the environment's own Python said; `torch` is `torch.__version__`. Without torch, only `python` is set."""
-
-    python: str
-    torch: str | None = None
-    cuda: str | None = None
-    hip: str | None = None
 
 
 def verify(
@@ -285,54 +250,3 @@ def _digest(path: Path, algorithm: str) -> str | None:
     except OSError:
         return None
     return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
-
-
-def prove(python: Path, expected: Mapping[str, Version], *, limit: float = LIMIT) -> Proof:
-    """Start an environment's Python and, if torch is in the lock, import it and compute with it.
-
-    `limit` in seconds. Raises VerificationError if it fails, or if torch's own version is not the locked one: the
-    public part has to agree, the local part (`+cu132`) where the lock has one.
-    """
-    locked = {canonicalize_name(name): version for name, version in expected.items()}.get(TORCH)
-    command = [str(python), "-I", "-c", SCRIPT, *([TORCH] if locked is not None else [])]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=limit, check=False, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired as error:
-        raise VerificationError([f"{python} did not finish importing torch within {limit:.0f} seconds."]) from error
-    except OSError as error:
-        raise VerificationError([f"{python} cannot be run ({error.strerror})."]) from error
-    found = _last_line(done.stdout)
-    if done.returncode != 0 or found is None:
-        raise VerificationError([_failure(python, done, imported=locked is not None)])
-    proof = Proof(found["python"], found.get("torch"), found.get("cuda"), found.get("hip"))
-    if locked is not None:
-        wrong = tuple(_disagreements(found, locked))
-        if wrong:
-            raise VerificationError(wrong)
-    return proof
-
-
-def _last_line(output: bytes) -> Mapping[str, Any] | None:
-    """What the script printed; packages may print before it."""
-    try:
-        document = json.loads(output.decode("utf-8", "replace").strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _failure(python: Path, done: subprocess.CompletedProcess[bytes], *, imported: bool) -> str:
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit status {done.returncode}"
-    what = "torch cannot be imported and used" if imported else "the interpreter does not start"
-    return f"{what} in {python.parent.parent}: {lines[-1] if lines else how}"
-
-
-def _disagreements(found: Mapping[str, Any], locked: Version) -> Iterator[str]:
-    version = _version(found["torch"])
-    if version is None or version.public != locked.public:
-        yield f"torch says that it is {found['torch']}, but {locked} is locked."
-    elif locked.local is not None and version.local != locked.local:
-        yield f"torch says that it is the build {version.local or 'without a local version'}, but {locked} is locked."
-    if found.get("computed", 2.0) != 2.0:  # noqa: PLR2004 - one and one
-        yield f"torch {found['torch']} computes {found['computed']} where 2.0 is right."

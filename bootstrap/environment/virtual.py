@@ -21,11 +21,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from bootstrap import __version__
 from bootstrap.environment.interpreter import Interpreter
 from bootstrap.errors import BootstrapError
+from bootstrap.wheels.disk import put
 
 __all__ = ["create"]
 
@@ -68,15 +68,8 @@ def _template(interpreter: Interpreter, cache: Path | None) -> Template:
         template = _make(interpreter, Path(scratch).resolve())
     if kept is not None and sum(len(content) for _, content in template.binaries.values()) < LARGEST:
         with suppress(OSError):
-            _keep(kept, asdict(template))
+            put(kept, json.dumps(asdict(template)).encode())
     return template
-
-
-def _keep(kept: Path, document: Mapping[str, Any]) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=kept.parent, delete=False, encoding="utf-8") as file:
-        json.dump(document, file)
-    os.replace(file.name, kept)  # noqa: PTH105
 
 
 def _make(interpreter: Interpreter, scratch: Path) -> Template:

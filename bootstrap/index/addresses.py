@@ -9,9 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-__all__ = ["credentials", "file_path", "host", "is_local", "origin", "project_page", "rewrite", "without_credentials"]
+__all__ = [
+    "credentials",
+    "file_path",
+    "host",
+    "is_local",
+    "origin",
+    "project_page",
+    "rewrite",
+    "rewrites",
+    "without_credentials",
+    "without_secrets",
+]
 
 _AUTHORITY = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -20,6 +31,15 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 def without_credentials(url: str) -> str:
     """The address as it may be shown, stored and locked."""
     return _AUTHORITY.sub(r"\1", url, count=1)
+
+
+def without_secrets(url: str) -> str:
+    """The address without credentials; over ssh the user's name is part of the address and stays."""
+    parts = urlsplit(url)
+    if not parts.scheme.endswith("ssh") or "@" not in parts.netloc:
+        return without_credentials(url)
+    userinfo, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{userinfo.partition(':')[0]}@{host}"))
 
 
 def credentials(url: str) -> tuple[str, str] | None:
@@ -63,11 +83,17 @@ def project_page(index: str, name: str) -> str:
 
 def rewrite(url: str, mirrors: Sequence[tuple[str, str]]) -> str:
     """The address with its longest matching prefix replaced; a prefix matches whole path segments only."""
-    for source, target in sorted(mirrors, key=lambda pair: len(pair[0]), reverse=True):
-        rest = _after(source, url)
-        if rest is not None:
-            return target.rstrip("/") + rest
-    return url
+    return rewrites(url, mirrors)[0]
+
+
+def rewrites(url: str, mirrors: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """The same for each that has this prefix, in their order; the address itself where none fits."""
+    fitting = [
+        (source.rstrip("/"), target, rest) for source, target in mirrors if (rest := _after(source, url)) is not None
+    ]
+    longest = max((len(source) for source, _, _ in fitting), default=0)
+    found = (target.rstrip("/") + rest for source, target, rest in fitting if len(source) == longest)
+    return tuple(dict.fromkeys(found)) or (url,)
 
 
 def _after(prefix: str, url: str) -> str | None:

@@ -14,8 +14,7 @@ import hashlib
 import json
 import os
 import re
-import tempfile
-import threading
+import sys
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -25,6 +24,9 @@ from typing import Any
 
 from bootstrap.index.addresses import without_credentials
 from bootstrap.index.response import Response
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["Entry", "PageCache"]
 
@@ -135,20 +137,32 @@ class PageCache:
         if path is None:
             return
         line = json.dumps({"format": _FORMAT, **head, "length": len(body), "crc32": zlib.crc32(body)}).encode()
-        temporary = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            prefix = f".{threading.get_ident()}-"
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix)
-            with open(descriptor, "wb") as target:  # noqa: PTH123  (a descriptor, not a path)
-                target.write(line + b"\n")
-                target.write(body)
-            now = self.clock()
-            os.utime(temporary, (now, now))
-            os.replace(temporary, path)  # noqa: PTH105  (a name as text from mkstemp)
+            _replace(path, line + b"\n" + body, self.clock())
         except OSError:
-            if temporary is not None:
-                _remove(temporary)
+            return
+
+
+def _replace(path: Path, content: bytes, now: float) -> None:
+    """Write beside and rename. There is one name beside, so that what kills leave is written over the next time; who
+    finds somebody else at the same page leaves it to him. Raises OSError.
+    """
+    beside = path.with_name(f".{path.name}")
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    with open(os.open(beside, flags, 0o666), "r+b") as file:  # noqa: PTH123  (a descriptor, not a path)
+        if sys.platform != "win32":
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(beside.stat(), os.fstat(file.fileno())):
+                return
+        file.truncate()
+        file.write(content)
+        file.flush()
+        os.utime(beside, (now, now))
+        if sys.platform != "win32":
+            beside.replace(path)
+    if sys.platform == "win32":
+        beside.replace(path)
 
 
 def _read(path: Path | None) -> tuple[dict[str, Any], bytes, float] | None:
@@ -175,10 +189,3 @@ def _max_age(rules: str, headers: Mapping[str, str], unsaid: int) -> int:
         age = headers.get("age", "")
         return max(0, int(said[1]) - (int(age) if age.isdecimal() else 0))
     return 0 if rules or "expires" in headers else unsaid
-
-
-def _remove(name: str) -> None:
-    try:
-        os.unlink(name)  # noqa: PTH108  (a name as text from mkstemp)
-    except OSError:
-        return

@@ -2,6 +2,7 @@
 
     Client.get / get_range / stream / piece
         └── mirrors rewrite the address ── file:// ─── local.py
+                 ├── whole short answers, no proxy ─── plain.py
                  └── httpx.Client ── _Transports ── one pool per (TLS trust, proxy), made when first needed
 
 httpx is imported, TLS set up and the proxy looked up only when something is really fetched: a run that is answered
@@ -14,22 +15,28 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urljoin
 
 from bootstrap.errors import ConfigurationError, RefusedError, UnreachableError
-from bootstrap.index import addresses, ambient, local
+from bootstrap.index import addresses, ambient, local, plain
+from bootstrap.index.mirrors import ABSENT, Mirrors
 from bootstrap.index.patience import PASSING, Patience, asked_wait
 from bootstrap.index.response import Response, Stream
+from bootstrap.index.tls import Trust
 
 if TYPE_CHECKING:
     import httpx
+
+    Answer = httpx.Response | plain.Answer
 
 __all__ = ["Client", "NetworkSettings"]
 
 _LONGEST_WAIT = 10.0  # seconds, also where Retry-After asks for more
 _LARGEST_UNASKED = 8 << 20  # bytes; a server that ignores a range and sends more than this is not listened to
+_LARGEST = 32 << 20  # bytes of a whole answer, unpacked; the largest pages of the default index have some 10 MB
 _CHUNK = 1 << 18  # bytes
 _CONNECTIONS = 64
 _OFFLINE = "not asked, because this run is offline and the cache does not have it"
@@ -39,6 +46,8 @@ _OFFLINE = "not asked, because this run is offline and the cache does not have i
 class NetworkSettings:
     """How to reach servers. `timeout` and `backoff` are seconds; `backoff` doubles with each of the `retries`.
 
+    `patience` is how many seconds a whole page may take that comes in drops, none later than `timeout`.
+
     `cert` is a CA bundle (file or folder), `client_cert` a PEM file with certificate and key, `trusted_hosts` are hosts
     (`host` or `host:port`) whose certificate is not checked, `mirrors` are pairs of address prefixes: from, to.
     """
@@ -46,6 +55,7 @@ class NetworkSettings:
     timeout: float = 15.0
     retries: int = 4
     backoff: float = 0.25
+    patience: float = 300.0
     cert: str | None = None
     client_cert: str | None = None
     proxy: str | None = None
@@ -65,13 +75,22 @@ class Client:
 
     settings: NetworkSettings = field(default_factory=NetworkSettings)
     _http: httpx.Client | None = None
+    _trust: Trust = field(init=False)
+    _plain: plain.Connections = field(init=False)
+    _mirrors: Mirrors = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: dict[str, tuple[str, str] | None] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
+    _proxied: dict[str, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._trust = Trust(self.settings)
+        self._mirrors = Mirrors(self.settings.mirrors)
+        self._plain = plain.Connections(self.settings.timeout, self._trust.context)
 
     def rewrite(self, url: str) -> str:
-        """The address that is really asked: the mirror's, where one is set."""
-        return addresses.rewrite(url, self.settings.mirrors)
+        """The address that is really asked, first if there are several: the mirror's, where one is set."""
+        return self._mirrors.choices(url)[0]
 
     def remember(self, url: str) -> None:
         """Keep the credentials in an address for everything on its origin, so that file links need none."""
@@ -84,12 +103,25 @@ class Client:
         return self._known.get(addresses.origin(self.rewrite(url))) is not None
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
-        """The whole answer."""
-        asked = self.rewrite(url)
+        """The whole answer. Raises RefusedError for one that is larger than any page, or comes too slowly."""
+        return self._from_any(url, lambda asked: self._get(url, asked, headers))
+
+    def _get(self, url: str, asked: str, headers: Mapping[str, str] | None) -> Response:
         if addresses.is_local(asked):
             return self._as_named(local.read(asked), url, asked)
-        answer = self._answer(asked, lambda: self._send(asked, headers or {}))
-        return self._response(answer, answer.content, url, asked)
+        body = b""
+
+        def attempt() -> Answer:
+            nonlocal body
+            answer = self._asked(asked, headers or {})
+            try:
+                body = b"".join(self._within_reason(answer, asked))
+            finally:
+                answer.close()
+            return answer
+
+        answer = self._answer(asked, attempt)
+        return self._response(answer, body, url, asked)
 
     def get_range(
         self, url: str, start: int | None = None, end: int | None = None, suffix: int | None = None
@@ -98,23 +130,39 @@ class Client:
 
         A server that ignores ranges answers 200; the body is then the whole file if that is small, otherwise empty.
         """
-        asked = self.rewrite(url)
+        return self._from_any(url, lambda asked: self._get_range(url, asked, start, end, suffix))
+
+    def _from_any(self, url: str, ask: Callable[[str], Response]) -> Response:
+        """What the first mirror answers that has it, or the last one whatever it says."""
+        *others, last = self._mirrors.choices(url)
+        for asked in others:
+            try:
+                found = ask(asked)
+            except UnreachableError:
+                self._mirrors.failed(asked)
+                continue
+            if found.status not in ABSENT:
+                return found
+        return ask(last)
+
+    def _get_range(self, url: str, asked: str, start: int | None, end: int | None, suffix: int | None) -> Response:
         if addresses.is_local(asked):
             return self._as_named(local.read_range(asked, start, end, suffix), url, asked)
         wanted = f"bytes=-{suffix}" if suffix is not None else f"bytes={start or 0}-{'' if end is None else end}"
         headers = {"range": wanted, "accept-encoding": "identity"}
+        body = b""
 
-        def attempt() -> httpx.Response:
-            answer = self._send(asked, headers, stream=True)
+        def attempt() -> Answer:
+            nonlocal body
+            answer = self._asked(asked, headers)
             try:
-                if _worth_reading(answer):
-                    answer.read()
+                body = b"".join(answer.iter_bytes()) if _worth_reading(answer) else b""
             finally:
                 answer.close()
             return answer
 
         answer = self._answer(asked, attempt)
-        return self._response(answer, answer.content if _worth_reading(answer) else b"", url, asked)
+        return self._response(answer, body, url, asked)
 
     @contextmanager
     def stream(self, url: str, start: int = 0) -> Iterator[Stream]:
@@ -129,7 +177,7 @@ class Client:
                 yield found
             return
         headers = {"accept-encoding": "identity"} | ({"range": f"bytes={start}-"} if start else {})
-        answer = self._answer(asked, lambda: self._send(asked, headers, stream=True))
+        answer = cast("httpx.Response", self._answer(asked, lambda: self._send(asked, headers)))
         try:
             yield Stream(answer.status_code, dict(answer.headers), self._chunks(answer, url))
         finally:
@@ -142,8 +190,38 @@ class Client:
         `unchanged` is the ETag or the date of what is here already (If-Range): of another file the server then sends
         all. Every status is returned, and the headers say what was granted. Raises UnreachableError for what may
         pass, also out of the pieces, and RefusedError for what will not.
+
+        Of several mirrors each has tags of its own, so none is sent or shown: the hash has to tell.
         """
-        asked = self.rewrite(url)
+        *others, last = self._mirrors.choices(url)
+        with ExitStack() as stack:
+            for asked in others:
+                try:
+                    found = stack.enter_context(self._piece(asked, start, end, None))
+                except UnreachableError:
+                    self._mirrors.failed(asked)
+                    continue
+                if found.status not in ABSENT | PASSING:
+                    yield self._untagged(found, asked)
+                    return
+                if found.status in PASSING:
+                    self._mirrors.failed(asked)
+            found = stack.enter_context(self._piece(last, start, end, None if others else unchanged))
+            yield self._untagged(found, last) if others else found
+
+    def _untagged(self, found: Stream, asked: str) -> Stream:
+        headers = {name: each for name, each in found.headers.items() if name not in {"etag", "last-modified"}}
+        return Stream(found.status, headers, self._noticed(found.chunks, asked))
+
+    def _noticed(self, chunks: Iterator[bytes], asked: str) -> Iterator[bytes]:
+        try:
+            yield from chunks
+        except UnreachableError:
+            self._mirrors.failed(asked)
+            raise
+
+    @contextmanager
+    def _piece(self, asked: str, start: int, end: int | None, unchanged: str | None) -> Iterator[Stream]:
         if addresses.is_local(asked):
             with local.stream(asked, start) as found:
                 yield found
@@ -155,15 +233,12 @@ class Client:
         if start or end is not None:
             headers["range"] = f"bytes={start}-{'' if end is None else end - 1}"
             headers |= {"if-range": unchanged} if unchanged else {}
-        self._opened()
-        import httpx  # noqa: PLC0415  (see the module's docstring)
-
         try:
-            answer = self._send(asked, headers, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            answer = self._asked(asked, headers)
+        except _troubles() as error:
             raise self._failure(shown, error) from error
         try:
-            yield Stream(answer.status_code, dict(answer.headers), self._chunks(answer, url))
+            yield Stream(answer.status_code, dict(answer.headers), self._chunks(answer, asked))
         finally:
             answer.close()
 
@@ -179,42 +254,78 @@ class Client:
             if self._http is not None:
                 self._http.close()
             self._http = None
+        self._plain.close()
 
-    def _chunks(self, answer: httpx.Response, url: str) -> Iterator[bytes]:
-        import httpx  # noqa: PLC0415  (already loaded when we come here)
+    def _within_reason(self, answer: Answer, asked: str) -> Iterator[bytes]:
+        """The pieces of a whole answer, unpacked, as long as they are not too much, and not too long in coming."""
+        shown, size = addresses.without_credentials(asked), 0
+        deadline = time.monotonic() + self.settings.patience
+        for chunk in answer.iter_bytes():
+            size += len(chunk)
+            if size > _LARGEST:
+                raise RefusedError(shown, f"its answer has more than {_LARGEST >> 20} MB, as no page of an index has")
+            if time.monotonic() > deadline:
+                raise RefusedError(shown, f"its answer did not end within {self.settings.patience:g} seconds")
+            yield chunk
 
-        plain = answer.headers.get("content-encoding", "identity") == "identity"
+    def _chunks(self, answer: Answer, url: str) -> Iterator[bytes]:
+        is_plain = answer.headers.get("content-encoding", "identity") == "identity"
         try:
-            yield from answer.iter_raw() if plain else answer.iter_bytes(_CHUNK)
-        except httpx.HTTPError as error:
+            if isinstance(answer, plain.Answer):
+                yield from answer.iter_bytes()
+            else:
+                yield from answer.iter_raw() if is_plain else answer.iter_bytes(_CHUNK)
+        except _troubles() as error:
             raise UnreachableError(addresses.without_credentials(url), self._problem(error)) from error
 
-    def _send(self, url: str, headers: Mapping[str, str], *, stream: bool = False) -> httpx.Response:
-        http = self._opened()
-        request = http.build_request("GET", addresses.without_credentials(url), headers=dict(headers))
-        return http.send(request, stream=stream, auth=self._credentials(url))
+    def _asked(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """The beginning of an answer, by the shortest way: httpx has the proxies, the redirects and the odd cases."""
+        if self._is_behind_proxy(url):
+            return self._send(url, headers)
+        bare, pair = addresses.without_credentials(url), self._credentials(url)
+        login = {"authorization": plain.basic(*pair)} if pair else {}
+        answer = self._plain.ask(bare, {"user-agent": self.settings.user_agent, "accept": "*/*", **headers, **login})
+        if answer is None:
+            return self._send(url, headers)
+        if answer.moved_to is None:
+            return answer
+        answer.close()
+        return self._send(addresses.without_credentials(urljoin(bare, answer.moved_to)), headers)
 
-    def _answer(self, url: str, attempt: Callable[[], httpx.Response]) -> httpx.Response:
+    def _is_behind_proxy(self, url: str) -> bool:
+        origin = addresses.origin(url)
+        known = self._proxied.get(origin)
+        if known is None:
+            proxy = ambient.proxy_for(self.settings.proxy, origin.partition(":")[0], addresses.host(url))
+            known = self._proxied[origin] = proxy is not None
+        return known
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        import httpx  # noqa: PLC0415  (see the module's docstring)
+
+        http, pair = self._opened(), self._credentials(url)
+        request = http.build_request("GET", addresses.without_credentials(url), headers=dict(headers))
+        return http.send(request, stream=True, auth=httpx.BasicAuth(*pair) if pair else None)
+
+    def _answer(self, url: str, attempt: Callable[[], Answer]) -> Answer:
         """The first useful answer. An origin that stayed silent through all retries is tried only once from then on."""
         shown = addresses.without_credentials(url)
         if self.settings.offline:
             raise RefusedError(shown, _OFFLINE)
-        self._opened()
-        import httpx  # noqa: PLC0415  (see the module's docstring)
-
         origin = addresses.origin(url)
-        patience = Patience(self.settings.backoff, 1 if origin in self._silent else self.settings.retries + 1)
+        attempts = 1 if origin in self._silent else self._mirrors.attempts(url, self.settings.retries + 1)
+        patience = Patience(self.settings.backoff, attempts)
         hopeless = False
         while True:
             asked = 0.0
             try:
                 answer = attempt()
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except _troubles() as error:
                 failure = self._failure(shown, error)
                 hopeless, before = _has_no_address(error), hopeless
                 if isinstance(failure, RefusedError) or (hopeless and before):
                     raise failure from error
-                mute = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                mute = _is_mute(error)
             else:
                 if answer.status_code not in PASSING:
                     return answer
@@ -231,7 +342,7 @@ class Client:
 
     def _failure(self, shown: str, error: Exception) -> UnreachableError:
         """What to raise instead: RefusedError where asking again is of no use."""
-        import httpx  # noqa: PLC0415  (already loaded when we come here)
+        import httpx  # noqa: PLC0415  (see the module's docstring)
 
         if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
             return RefusedError(shown, f"cannot be asked ({error})")
@@ -239,22 +350,22 @@ class Client:
         return (RefusedError if "certificate" in problem else UnreachableError)(shown, problem)
 
     def _problem(self, error: Exception) -> str:
-        import httpx  # noqa: PLC0415  (already loaded when we come here)
+        import httpx  # noqa: PLC0415  (see the module's docstring)
 
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return (
                 "its TLS certificate is not trusted; name the CA bundle that signed it "
                 f"(pip's `cert` or SSL_CERT_FILE), or trust the host ({error})"
             )
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, httpx.TimeoutException) or isinstance(error.__cause__, TimeoutError):
             return f"no answer within {self.settings.timeout:g} seconds"
         if isinstance(error, httpx.ProxyError):
             return f"the proxy refuses ({error})"
-        if isinstance(error, httpx.ConnectError):
+        if isinstance(error, httpx.ConnectError) or _is_mute(error):
             return f"no connection ({error})"
         return f"the connection broke ({error})"
 
-    def _response(self, answer: httpx.Response, body: bytes, url: str, asked: str) -> Response:
+    def _response(self, answer: Answer, body: bytes, url: str, asked: str) -> Response:
         found = Response(answer.status_code, dict(answer.headers), body, str(answer.url))
         return self._as_named(found, url, asked)
 
@@ -265,19 +376,14 @@ class Client:
             final = addresses.rewrite(final, [(target, source) for source, target in self.settings.mirrors])
         return Response(found.status, found.headers, found.body, addresses.without_credentials(final))
 
-    def _credentials(self, url: str) -> httpx.Auth | None:
+    def _credentials(self, url: str) -> tuple[str, str] | None:
         pair = addresses.credentials(url)
         origin = addresses.origin(url)
         if pair is not None:
             self._known[origin] = pair
         elif origin not in self._known:
             self._known[origin] = ambient.login(addresses.host(url))
-        pair = self._known[origin]
-        if pair is None:
-            return None
-        import httpx  # noqa: PLC0415  (already loaded when we come here)
-
-        return httpx.BasicAuth(*pair)
+        return self._known[origin]
 
     def _opened(self) -> httpx.Client:
         if self._http is None:
@@ -290,7 +396,7 @@ class Client:
         import httpx  # noqa: PLC0415  (see the module's docstring)
 
         return httpx.Client(
-            transport=cast("httpx.BaseTransport", _Transports(self.settings)),
+            transport=cast("httpx.BaseTransport", _Transports(self.settings, self._trust)),
             timeout=self.settings.timeout,
             follow_redirects=True,
             trust_env=False,
@@ -301,46 +407,50 @@ class Client:
 class _Transports:
     """An httpx transport that passes each request to the pool for its kind of trust and its proxy."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: NetworkSettings, trust: Trust) -> None:
+        self._settings, self._trust = settings, trust
         self._pools: dict[tuple[str, str | None], httpx.HTTPTransport] = {}
         self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        key = (self._trust(url), ambient.proxy_for(self._settings.proxy, url.scheme, url.host))
+        url = str(request.url)
+        proxy = ambient.proxy_for(self._settings.proxy, request.url.scheme, request.url.host)
+        key = (self._trust.kind(url), proxy)
         with self._lock:
             pool = self._pools.get(key)
             if pool is None:
-                pool = self._pools[key] = self._pool(*key)
+                pool = self._pools[key] = self._pool(url, proxy)
         return pool.handle_request(request)
 
     def close(self) -> None:
         for pool in self._pools.values():
             pool.close()
 
-    def _trust(self, url: httpx.URL) -> str:
-        if url.scheme != "https":
-            return "plain"
-        known = {url.host, f"{url.host}:{url.port or 443}"}
-        return "trusted" if known & set(self._settings.trusted_hosts) else "checked"
-
-    def _pool(self, trust: str, proxy: str | None) -> httpx.HTTPTransport:
+    def _pool(self, url: str, proxy: str | None) -> httpx.HTTPTransport:
         import httpx  # noqa: PLC0415  (see the module's docstring)
 
         limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
-        from bootstrap.index import tls  # noqa: PLC0415  (loads ssl)
-
-        settings = self._settings
-        if trust == "checked" or (trust == "plain" and proxy is not None):  # the proxy itself may speak https
-            verify = tls.checked(settings.cert, settings.client_cert)
-        else:
-            verify = tls.unchecked(settings.client_cert)
+        # On the way to a plain address the proxy itself may speak https.
+        verify = self._trust.context(url) if proxy is None or url.startswith("https:") else self._trust.checked()
         try:
             return httpx.HTTPTransport(verify=verify, limits=limits, proxy=proxy)
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             shown = addresses.without_credentials(proxy or "")
             raise ConfigurationError(f"The proxy {shown} cannot be used: {error}") from error
+
+
+def _troubles() -> tuple[type[Exception], ...]:
+    """What an attempt may end with. Only asked when one does."""
+    import httpx  # noqa: PLC0415  (see the module's docstring)
+
+    return plain.Broken, httpx.HTTPError, httpx.InvalidURL
+
+
+def _is_mute(error: BaseException) -> bool:
+    """Did the server not even take the connection?"""
+    import httpx  # noqa: PLC0415  (see the module's docstring)
+
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) or getattr(error, "connecting", False)
 
 
 def _has_no_address(error: BaseException) -> bool:
@@ -353,6 +463,6 @@ def _has_no_address(error: BaseException) -> bool:
     return False
 
 
-def _worth_reading(answer: httpx.Response) -> bool:
+def _worth_reading(answer: Answer) -> bool:
     length = answer.headers.get("content-length", "")
     return answer.status_code != 200 or (length.isdecimal() and int(length) <= _LARGEST_UNASKED)  # noqa: PLR2004

@@ -21,7 +21,7 @@ from bootstrap.index.files import File, Listing
 __all__ = ["Page", "group", "listing"]
 
 _ARCHIVES = (".tar.gz", ".zip")
-_PLAIN_WHEEL, _BUILD_TAGGED_WHEEL = 5, 6  # parts of a wheel's file name (PEP 427)
+_PLAIN_WHEEL, _BUILD_TAGGED_WHEEL = 4, 5  # hyphens in a wheel's file name (PEP 427)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,29 +132,36 @@ def _itself(_name: str, file: File) -> File:
 
 
 def _by_version_text(canonical: str, entries: Iterable[tuple[str, Any]]) -> dict[str, list[tuple[str, Any]]]:
-    """Entries that belong to the project, by the text of the version in their file names."""
-    ours: dict[str, bool] = {}
+    """Entries that belong to the project, by the text of the version in their file names.
+
+    Most entries follow one of the same version: that they begin alike is all that has to be seen then.
+    """
     found: dict[str, list[tuple[str, Any]]] = {}
+    ours: dict[str, bool] = {}
+    start, alike = "/", found.setdefault("", [])
     for entry in entries:
         filename = entry[0]
-        if filename.endswith(".whl"):
-            parts = filename.split("-")
-            if len(parts) != _PLAIN_WHEEL and not (len(parts) == _BUILD_TAGGED_WHEEL and parts[2][:1].isdigit()):
-                continue
-            name, text = parts[0], parts[1]
+        if not filename.endswith(".whl"):
+            text = _archive_version(canonical, filename) if filename.endswith(_ARCHIVES) else ""
+            if text:
+                found.setdefault(text, []).append(entry)
+            continue
+        hyphens = filename.count("-")
+        if hyphens != _PLAIN_WHEEL and not (hyphens == _BUILD_TAGGED_WHEEL and _has_build_tag(filename)):
+            continue
+        if not filename.startswith(start):
+            name, text, _ = filename.split("-", 2)
             if name not in ours:
                 ours[name] = canonicalize_name(name) == canonical
-            if not ours[name]:
-                continue
-        else:
-            text = _archive_version(canonical, filename)
-            if not text:
-                continue
-        if text in found:
-            found[text].append(entry)
-        else:
-            found[text] = [entry]
+            start = f"{name}-{text}-"
+            alike = found.setdefault(text if ours[name] else "", [])
+        alike.append(entry)
+    found.pop("")
     return found
+
+
+def _has_build_tag(filename: str) -> bool:
+    return filename.split("-")[2][:1].isdigit()
 
 
 def _archive_version(canonical: str, filename: str) -> str:

@@ -8,7 +8,9 @@
 
 Within a tier indexes are merged (pip's `index-url` and `extra-index-url`); a later tier is not even asked for a name
 that an earlier one has. A project that was asked of one index by name never comes from another.
-All of it may be called from many threads; two that ask the same wait for one answer.
+All of it may be called from many threads; two that ask the same wait for one answer. They wait for the network side by
+side, but read pages one after the other: no thread gains anything by reading while others do, only those whose answer
+has just come would wait for the interpreter behind all of them, and each page takes memory while it is read.
 """
 
 from __future__ import annotations
@@ -83,6 +85,7 @@ class Catalogue:
     _sizes: dict[str, int] = field(default_factory=dict)
     _warnings: dict[str, str] = field(default_factory=dict)
     _unreachable: dict[str, str] = field(default_factory=dict)
+    _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         for index in (*(index for tier in self.tiers for index in tier), *self.find_links):
@@ -108,7 +111,7 @@ class Catalogue:
         if isinstance(index, str):
             index = Index(index)
         key = (canonical, index and (index.url, index.flat), variant)
-        return self._listings(key, lambda: listing(canonical, self._sources(canonical, index, variant)))
+        return self._listings(key, lambda: self._listed(canonical, self._sources(canonical, index, variant)))
 
     def metadata(self, file: File) -> Metadata:
         """What a wheel says of itself: from the index if it can prove it, else from the wheel. Not for source files.
@@ -124,6 +127,10 @@ class Catalogue:
     def size(self, file: File) -> int | None:
         """A file's size in bytes: as the index says, or as it showed when the metadata was read out of the file."""
         return file.size if file.size is not None else self._sizes.get(file.url)
+
+    def _listed(self, name: str, pages: list[Page]) -> Listing:
+        with self._reading:
+            return listing(name, pages)
 
     def _measured(self, file: File, size: int | None) -> None:
         if size:
@@ -181,7 +188,7 @@ class Catalogue:
         try:
             answer = self._fetch(url)
             if answer.status == _OK:
-                return simple.read_page(answer.body, answer.content_type, answer.url, shown)
+                return self._read(answer, shown)
         except UnreachableError as error:
             raise UnreachableError(shown, f"no usable answer about {name} ({error.problem}); {_WAY_OUT}") from error
         if answer.status in _ABSENT:
@@ -210,7 +217,11 @@ class Catalogue:
         answer = self._fetch(url)
         if answer.status != _OK:
             raise UnreachableError(without_credentials(url), f"the server answers {answer.status}")
-        return simple.read_page(answer.body, answer.content_type, answer.url, without_credentials(url))
+        return self._read(answer, without_credentials(url))
+
+    def _read(self, answer: Response, shown: str) -> Page:
+        with self._reading:
+            return simple.read_page(answer.body, answer.content_type, answer.url, shown)
 
     def _fetch(self, url: str) -> Response:
         """A page from the cache while it is fresh (or nothing else can be had), else from the server."""

@@ -1,19 +1,23 @@
 """Index pages into files, lazily: most files of most versions are never looked at (PEP 503, 592, 658, 691, 700, 714).
 
-    bytes ──read_page──> Page(entries = (file name, still unread rest of the link)) ──listing──> Listing
+    bytes ──read_page──> Page(entries = (file name, which link it is)) ──listing──> Listing
 
-A page of a large project is megabytes with thousands of links. Splitting text at `<a` takes milliseconds, an HTML
+A page of a large project is megabytes with thousands of links. Splitting bytes at `<a` takes milliseconds, an HTML
 parser or a regular expression over all attributes takes many times that; so only the file name is read at first,
-versions are parsed once for each distinct text, and attributes when a version becomes interesting.
-Nothing here is quadratic in the size of a page, whatever is on it.
+versions are parsed once for each distinct text, and attributes when a version becomes interesting. Until then the
+inside of its tags lies in memory as it came. Nothing here is quadratic in the size of a page, whatever is on it.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from html import unescape
+from itertools import accumulate
 from typing import Any, NoReturn
 from urllib.parse import unquote, urljoin
 
@@ -25,15 +29,17 @@ from bootstrap.index.listing import Page, group
 __all__ = ["group", "parse_html", "parse_json", "read_page"]
 
 _ABSOLUTE = ("https://", "http://")
-_SHA256 = re.compile(r"sha256=([0-9a-f]{64})")
+_SHA256 = re.compile(r"sha256=[0-9a-f]{64}")
 _FILES = (".whl", ".tar.gz", ".zip")
 _ANCHOR = re.compile(r"<a(?=\s)", re.IGNORECASE)
+_USUAL_ANCHOR = '<a href="'
+_MARKS = "%&<>' "  # in what looks like a file name: it has to be read with more care
 _ATTRIBUTE = re.compile(r"""[\s/]*([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+)))?""")
 _PLAIN_ATTRIBUTE = re.compile(r' ([a-z0-9-]+)="([^"<>]*)"')
-_PLAIN = re.compile(r'(?: [a-z0-9-]+="[^"<>]*")+')
+_PLAIN = re.compile(r'(?: [a-z0-9-]+="[^"<>]*")+(?=>)')
 _BASE = re.compile(r"""<base\s[^<>]*?href\s*=\s*["']?([^"'<>\s]+)""", re.IGNORECASE)
 _REPOSITORY_VERSION = re.compile(r"""pypi:repository-version["']?\s+content\s*=\s*["']?(\d{1,6})""", re.IGNORECASE)
-_FORM = re.compile(r"<(?:form|input)\b", re.IGNORECASE)
+_FORM = re.compile(rb"<(?:form|input)\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
 _KNOWN_MAJOR = 1
 
@@ -56,45 +62,102 @@ def parse_json(body: bytes, url: str, index: str) -> tuple[File, ...]:
 
 
 def _html_page(body: bytes, url: str, index: str) -> Page:
-    text = body.decode("utf-8", "replace")
-    doctype = text[:64].lower().find("<!doctype")
-    if text.find("!", doctype + 2) >= 0:  # one letter is found many times faster than the four of a comment
-        text = _without_comments(text)
+    raw = body.decode("latin-1")  # one character in memory for each byte, whatever letters it has
     index, url = without_credentials(index), without_credentials(url)
-    pieces = _ANCHOR.split(text) if "A" in text and "<A" in text else text.split("<a")
-    entries = _links(pieces)
-    head = pieces[0]
+    links = _usual_links(raw) or _links(_without_comments(raw))
+    entries = [entry for entry in zip(links.names, range(len(links.names)), strict=True) if entry[0].endswith(_FILES)]
     if not entries:
-        _refuse_other_pages(head, text, len(pieces) - 1, url)
-    _refuse_unknown_major(_REPOSITORY_VERSION.search(head), url)
-    base = _BASE.search(head)
+        _refuse_other_pages(links.head, body, len(links.names), url)
+    _refuse_unknown_major(_REPOSITORY_VERSION.search(links.head), url)
+    base = _BASE.search(links.head)
     if base is not None:
         url = urljoin(url, unescape(base[1]))
 
-    def make(filename: str, piece: str) -> File:
-        return _file_of_anchor(filename, piece, url, index)
+    def make(filename: str, link: int) -> File:
+        return _file_of_anchor(filename, links.inside(link), url, index)
 
     return Page(index, entries, make)
 
 
-def _links(pieces: Sequence[str]) -> list[tuple[str, str]]:
-    """File name and rest of every anchor that points at a distribution file."""
-    entries = []
-    for piece in pieces[1:]:
-        if piece.startswith(' href="'):
-            end = piece.find('"', 7)
-            cut = piece.find("#", 7, end)
-            stop = cut if cut > 0 else end
-            filename = piece[max(7, piece.rfind("/", 7, stop) + 1) : stop]
-        elif piece[:1].isspace():
-            filename = "?"
-        else:
-            continue  # <abbr>, <address> …
-        if "%" in filename or "&" in filename or "?" in filename or " " in filename:
-            filename = _filename(_attributes(piece).get("href", ""))
-        if filename.endswith(_FILES):
-            entries.append((filename, piece))
-    return entries
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """The anchors of a page: the file name in each (other text where there is none), and its attributes, unread.
+
+    What is kept of the page is `raw`, in which each anchor begins where `starts` says; one start more is at the end.
+    """
+
+    head: str
+    names: list[str]
+    raw: str
+    starts: Sequence[int]
+    before: str = ""
+
+    def inside(self, link: int) -> str:
+        """What follows the `<a` of an anchor."""
+        return self.before + _real(self.raw[self.starts[link] : self.starts[link + 1]])
+
+
+def _real(raw: str) -> str:
+    """The letters that bytes mean."""
+    return raw if raw.isascii() else raw.encode("latin-1").decode("utf-8", "replace")
+
+
+def _usual_links(raw: str) -> _Links | None:
+    """The links of a page that repeats `<a href="…" …>…</a>` and the same few characters, as nearly every page does.
+
+    None for another. What stands between the anchors is part of what the page is split at, and so no tag is overlooked.
+    """
+    first, last = raw.find(_USUAL_ANCHOR), raw.rfind("</a>")
+    end = raw.find("</a>", first)
+    if first < 0 or end < 0:
+        return None
+    following = raw.find(_USUAL_ANCHOR, end, last)
+    between = raw[end:following] if following >= 0 else "</a>"
+    # A comment at the end, as PyTorch's pages have one, hides nothing.
+    if any(map(_ANCHOR.search, (raw[:first], between, raw[last:]))) or "<!--" in raw[:first] + between:
+        return None
+    pieces = raw.split(between + _USUAL_ANCHOR)
+    length = len(pieces[-1]) - (len(raw) - last)
+    if length < 0:
+        return None
+    pieces[-1] = pieces[-1][:length]
+    pieces[0] = pieces[0][first + len(_USUAL_ANCHOR) :]
+    names = []
+    for piece in pieces:
+        if "<" in piece:
+            return None
+        cut = piece.find("#")
+        end = piece.find('"', 0, cut)  # without a # up to the last character, which is another one
+        if end >= 0:
+            cut = end
+        names.append(piece[piece.rfind("/", 0, cut) + 1 : cut])
+    _mend(names, pieces, raw)
+    tags = [piece[: piece.rfind(">") + 1] for piece in pieces]
+    return _Links(
+        _real(raw[:first]), names, "".join(tags), array("Q", accumulate(map(len, tags), initial=0)), ' href="'
+    )
+
+
+def _mend(names: list[str], pieces: Sequence[str], raw: str) -> None:
+    """Read those names again that are not as they look. That there are any at all is found out for all at once."""
+    joined = "".join(names)
+    if joined.isascii() and "?" not in raw and not any(mark in joined for mark in _MARKS):
+        return
+    for link, name in enumerate(names):
+        odd = not name.isascii() or any(mark in name for mark in _MARKS)
+        if odd or "?" in pieces[link].partition('"')[0]:
+            names[link] = _filename(_attributes(_real(f' href="{pieces[link]}')).get("href", ""))
+
+
+def _links(raw: str) -> _Links:
+    """The links of any page without comments."""
+    starts = array("Q", (anchor.end() for anchor in _ANCHOR.finditer(raw)))
+    head = raw[: starts[0] - len("<a")] if starts else raw
+    starts.append(len(raw))
+    links = _Links(_real(head), [], raw, starts)
+    for link in range(len(starts) - 1):
+        links.names.append(_filename(_attributes(links.inside(link)).get("href", "")))
+    return links
 
 
 def _filename(href: str) -> str:
@@ -104,11 +167,11 @@ def _filename(href: str) -> str:
 def _attributes(piece: str) -> dict[str, str]:
     """Attributes of the tag whose inside starts the text; values are unescaped, the first of a name counts."""
     found: dict[str, str] = {}
-    inside, end, _ = piece.partition(">")
     # Nearly every page is written plainly, and then one call finds all: pages have thousands of these.
-    if end and _PLAIN.fullmatch(inside):
-        for name, value in reversed(_PLAIN_ATTRIBUTE.findall(inside)):
-            found[name] = unescape(value) if "&" in value else value
+    plain = _PLAIN.match(piece)
+    if plain is not None:
+        for name, value in reversed(_PLAIN_ATTRIBUTE.findall(plain[0])):
+            found[name] = _unescaped(value) if "&" in value else value
         return found
     match = _ATTRIBUTE.match(piece)
     while match is not None:
@@ -118,27 +181,32 @@ def _attributes(piece: str) -> dict[str, str]:
     return found
 
 
+@lru_cache(1024)
+def _unescaped(text: str) -> str:
+    """Thousands of files ask for the same few Pythons."""
+    return unescape(text)
+
+
 def _file_of_anchor(filename: str, piece: str, base: str, index: str) -> File:
     attributes = _attributes(piece)
     href, _, fragment = attributes["href"].strip().partition("#")
     metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
     return File(
-        filename=filename,
-        url=href if href.startswith(_ABSOLUTE) else urljoin(base, href),
-        index=index,
-        hashes=_hash(fragment),
-        requires_python=attributes.get("data-requires-python") or None,
-        metadata=None if metadata is None or metadata.lower() == "false" else _hash(metadata),
-        yanked=attributes.get("data-yanked"),
+        filename,
+        href if href.startswith(_ABSOLUTE) else urljoin(base, href),
+        index,
+        _hash(fragment),
+        attributes.get("data-requires-python") or None,
+        None if metadata is None or metadata.lower() == "false" else _hash(metadata),
+        attributes.get("data-yanked"),
         upload_time=attributes.get("data-upload-time"),
     )
 
 
 def _hash(text: str) -> dict[str, str]:
     """`sha256=…` as a mapping; among several, as in a fragment, each one that is a hash."""
-    usual = _SHA256.fullmatch(text)
-    if usual is not None:
-        return {"sha256": usual[1]}
+    if _SHA256.fullmatch(text):
+        return {"sha256": text[7:]}
     pairs = (part.partition("=") for part in text.split("&"))
     return {name.lower(): digest.lower() for name, _, digest in pairs if _is_hexadecimal(digest) and name != "size"}
 
@@ -152,15 +220,16 @@ def _without_comments(text: str) -> str:
     while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
         kept.append(text[at:start])
         at = end + 3
-    return "".join((*kept, text[at:]))
+    return "".join((*kept, text[at:])) if kept else text
 
 
-def _refuse_other_pages(head: str, text: str, anchors: int, url: str) -> None:
+def _refuse_other_pages(head: str, body: bytes, anchors: int, url: str) -> None:
     """A page without one file is an empty project, a folder, or something else such as a login page."""
     title = _TITLE.search(head)
-    if not _FORM.search(text) and (anchors or "links for" in head.lower() or "pypi:repository-version" in head):
+    if not _FORM.search(body) and (anchors or "links for" in head.lower() or "pypi:repository-version" in head):
         return
-    what = f"a page titled {unescape(title[1]).strip()!r}" if title else f"{len(text)} characters of something else"
+    size = len(body.decode("utf-8", "replace"))
+    what = f"a page titled {unescape(title[1]).strip()!r}" if title else f"{size} characters of something else"
     _refuse(url, f"answers with {what}, where a page of links to files was expected")
 
 

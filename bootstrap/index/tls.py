@@ -1,17 +1,75 @@
-"""Whom to trust on https: contexts made from settings, only when the first https address is asked."""
+"""Whom to trust on https: contexts made from settings, only when the first https address is asked.
+
+The standard library's ssl is loaded no sooner than that.
+"""
 
 from __future__ import annotations
 
-import ssl
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from bootstrap.errors import ConfigurationError
+from bootstrap.index import addresses
 
-__all__ = ["checked", "unchecked"]
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["Trust", "checked", "unchecked"]
+
+
+class _Settings(Protocol):
+    @property
+    def cert(self) -> str | None: ...
+    @property
+    def client_cert(self) -> str | None: ...
+    @property
+    def trusted_hosts(self) -> tuple[str, ...]: ...
+
+
+class Trust:
+    """Which context for which address, each made once: reading a bundle takes as long as fetching ten pages."""
+
+    def __init__(self, settings: _Settings) -> None:
+        self._settings = settings
+        self._made: dict[str, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+
+    def kind(self, url: str) -> str:
+        """How far the host is trusted: "checked", "trusted" without a look, or "plain" where there is no TLS."""
+        if not url.startswith("https:"):
+            return "plain"
+        return "trusted" if set(_names(url)) & set(self._settings.trusted_hosts) else "checked"
+
+    def context(self, url: str) -> ssl.SSLContext:
+        """The context for an address. Raises ConfigurationError for a certificate that cannot be read."""
+        return self.checked() if self.kind(url) == "checked" else self._once("unchecked")
+
+    def checked(self) -> ssl.SSLContext:
+        """The context for hosts that have to prove who they are. Raises as `context`."""
+        return self._once("checked")
+
+    def _once(self, kind: str) -> ssl.SSLContext:
+        settings = self._settings
+        with self._lock:
+            if kind not in self._made:
+                self._made[kind] = (
+                    checked(settings.cert, settings.client_cert)
+                    if kind == "checked"
+                    else unchecked(settings.client_cert)
+                )
+            return self._made[kind]
+
+
+def _names(url: str) -> tuple[str, str]:
+    """The host, and the host with its port."""
+    return addresses.host(url), addresses.origin(url).partition("://")[2]
 
 
 def checked(bundle: str | None, client_certificate: str | None) -> ssl.SSLContext:
     """Certificates of the given bundle, else the environment's (SSL_CERT_FILE) or the system's, else httpx's own."""
+    import ssl  # noqa: PLC0415  (see the module's docstring)
+
     try:
         if bundle is None:
             context = ssl.create_default_context()
@@ -30,6 +88,8 @@ def checked(bundle: str | None, client_certificate: str | None) -> ssl.SSLContex
 
 def unchecked(client_certificate: str | None) -> ssl.SSLContext:
     """For hosts that the settings trust without a look at their certificate."""
+    import ssl  # noqa: PLC0415  (see the module's docstring)
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from packaging.markers import Marker
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
 
-from bootstrap.index.addresses import without_credentials
+from bootstrap.index.addresses import without_secrets
 from bootstrap.index.files import File
 from bootstrap.lock.markers import cell_of, environments
 from bootstrap.lock.model import Lock, python_key
+from bootstrap.project.repository import read_repository
 from bootstrap.resolver.resolution import Direct, Pin, Resolution, Target
 
-__all__ = ["as_locked", "is_folder", "locked_address", "marker_text", "moment", "stable_markers", "stamp"]
+__all__ = ["as_locked", "commit_at", "is_folder", "locked_address", "marker_text", "moment", "stable_markers", "stamp"]
 
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?")
 
@@ -63,13 +63,7 @@ def as_locked(lock: Lock, root: Path) -> Lock:
 
 def locked_address(url: str) -> str:
     """The address without credentials. Over ssh the user's name is part of the address and stays."""
-    if "@" not in url:
-        return url
-    parts = urlsplit(url)
-    if not parts.scheme.endswith("ssh") or "@" not in parts.netloc:
-        return without_credentials(url)
-    userinfo, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{userinfo.partition(':')[0]}@{host}"))
+    return url if "@" not in url else without_secrets(url)
 
 
 def is_folder(direct: Direct | None) -> bool:
@@ -179,12 +173,23 @@ def _direct(direct: Direct, root: Path) -> Direct:
     if direct.path is not None:
         path = Path(os.path.normpath(root.absolute() / direct.path))
         return replace(direct, path=path, url=path.as_uri(), hashes=dict(sorted(direct.hashes.items())))
-    url = locked_address(direct.url)
-    return replace(
-        direct,
-        url=url.removeprefix("git+") if direct.commit else url.partition("#")[0],
-        hashes=dict(sorted(direct.hashes.items())),
-    )
+    if direct.commit:
+        return commit_at(direct, locked_address)
+    return replace(direct, url=locked_address(direct.url).partition("#")[0], hashes=dict(sorted(direct.hashes.items())))
+
+
+def commit_at(direct: Direct, cleaned: Callable[[str], str] = str) -> Direct:
+    """A commit with its whole address, as it stands nowhere in a lock: made of the repository's and what it says.
+
+    Addresses that git does not know, which other tools may lock, stay as they are.
+    """
+    try:
+        found = read_repository(direct.url)
+    except ValueError:
+        return replace(direct, url=cleaned(direct.url))
+    inside = direct.subdirectory or found.subdirectory
+    whole = replace(found, url=cleaned(found.url), revision=direct.commit, subdirectory=inside)
+    return replace(direct, url=whole.address, subdirectory=inside)
 
 
 def _one(values: Iterable[str | None]) -> str | None:

@@ -87,7 +87,8 @@ def _source(pin: Pin) -> str:
 
 def _direct(direct: Direct) -> str:
     if direct.commit:
-        return f"{locked_address(direct.url)} at {direct.commit[:12]}"
+        address = locked_address(direct.url).removeprefix("git+").partition("#")[0]
+        return f"{address.removesuffix(f'@{direct.commit}')} at {direct.commit[:12]}"
     if direct.path is not None:
         return f"{direct.path}, editable" if direct.editable else str(direct.path)
     digest = next(iter(direct.hashes.values()), "")

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bootstrap.lock.canonical import locked_address
-from bootstrap.project.model import Index, Project, Source
+from bootstrap.project.model import Index, Member, Project, Source
 
 __all__ = ["inputs_digest"]
 
@@ -44,6 +44,7 @@ def inputs_digest(project: Project, settings: Mapping[str, Any] | None = None) -
         "overrides": _requirements(project.overrides),
         "hashes": {text: sorted(hashes) for text, hashes in project.hashes.items()},
         "build-system": project.has_build_system,
+        **({"members": [_member(each, root) for each in project.members]} if project.members else {}),
         "settings": _plain(settings or {}),
     }
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -70,9 +71,21 @@ def _source(source: Source, root: Path) -> dict[str, Any]:
         "git": source.git and locked_address(source.git),
         "reference": source.reference,
         "subdirectory": source.subdirectory,
+        **({"lfs": True} if source.lfs else {}),
         "marker": None if source.marker is None else str(source.marker),
         "extra": source.extra,
         "group": source.group,
+    }
+
+
+def _member(member: Member, root: Path) -> dict[str, Any]:
+    return {
+        "name": member.name,
+        "path": _relative(member.root, root),
+        "dependencies": _requirements(member.dependencies),
+        "extras": {name: _requirements(asked) for name, asked in member.extras.items()},
+        "groups": {name: _requirements(asked) for name, asked in member.groups.items()},
+        "package": [member.is_package, member.is_needed, member.editable],
     }
 
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from itertools import permutations
+from itertools import permutations, product
 from operator import or_
 
 from bootstrap.errors import BootstrapError
-from bootstrap.lock.model import ALWAYS, Lock, python_key
+from bootstrap.lock.model import ALWAYS, Lock, parts_of, python_key
 from bootstrap.resolver.resolution import Resolution
 
 __all__ = ["Cell", "Grid", "cell_of", "environments", "grid", "marker", "relevant_roots"]
@@ -119,13 +119,21 @@ def relevant_roots(lock: Lock, resolution: Resolution, wanted_by: Collection[str
     """
     own = lock.offer_switches(resolution.offer)
     taken = {root for root in own if root.partition(":")[2] == resolution.offer} | set(resolution.also)
-    if ALWAYS in wanted_by or not wanted_by or not taken.isdisjoint(wanted_by):
+    if ALWAYS in wanted_by or not wanted_by or any(taken.issuperset(parts_of(root)) for root in wanted_by):
         return frozenset({ALWAYS})
     own = own.union(*(lock.switches(member) for member in resolution.also))
     others = frozenset[str]().union(
         *(lock.offer_switches(each.name) for each in lock.offers), *(lock.switches(each) for each in lock.members)
     )
-    return frozenset(switch for root in wanted_by for switch in lock.switches(root)) - (others - own)
+    never = others - own
+    return frozenset(each for root in wanted_by for each in _switches(lock, root, taken, never))
+
+
+def _switches(lock: Lock, root: str, taken: Collection[str], never: Collection[str]) -> Iterator[str]:
+    """The roots that switch one on whose parts that are taken anyway are left out; none if a part never is."""
+    parts = [part for part in parts_of(root) if part not in taken]
+    choices = ([each for each in sorted(lock.switches(part)) if each not in never] for part in parts)
+    yield from ("&".join(dict.fromkeys(each)) for each in product(*choices))
 
 
 def marker(wanted: Mapping[Cell, frozenset[str]], grid: Grid) -> str:
@@ -257,7 +265,11 @@ def _python_spans(versions: Sequence[str]) -> list[str]:
 
 
 def _selected(root: str, operator: str = "in") -> str:
-    kind, _, name = root.partition(":")
+    return _all(_selected_part(part, operator) for part in parts_of(root))
+
+
+def _selected_part(part: str, operator: str) -> str:
+    kind, _, name = part.partition(":")
     return f"'{name}' {operator} {'dependency_groups' if kind == 'group' else 'extras'}"
 
 

@@ -7,7 +7,8 @@
          ├─ project      the name of the project, "" if it has none
          └─ inputs       digest of what was asked for, so that a change is noticed
 
-A *root* is what reaches a pin: "" for the project's own dependencies, "extra:NAME", "group:NAME".
+A *root* is what reaches a pin: "" for the project's own dependencies, "extra:NAME", "group:NAME", and in a workspace
+"group:MEMBER&extra:NAME", which is switched on by both together.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from packaging.specifiers import SpecifierSet
 from bootstrap.resolver.resolution import Resolution
 from profiles.offer import Offer
 
-__all__ = ["ALWAYS", "Lock", "python_key", "roots_of"]
+__all__ = ["ALWAYS", "Lock", "is_switched_on", "parts_of", "python_key", "roots_of"]
 
 ALWAYS = ""
 
@@ -82,6 +83,16 @@ class Lock:
 def roots_of(extras: Collection[str], groups: Collection[str]) -> frozenset[str]:
     """What a selection of extras and groups switches on, the project's own dependencies included."""
     return frozenset({ALWAYS, *(f"extra:{name}" for name in extras), *(f"group:{name}" for name in groups)})
+
+
+def parts_of(root: str) -> tuple[str, ...]:
+    """What a root is switched on by together: itself, unless it is of a member of a workspace."""
+    return tuple(root.split("&"))
+
+
+def is_switched_on(root: str, selected: Collection[str]) -> bool:
+    """Whether a selection of simple roots switches a root on."""
+    return all(part in selected for part in parts_of(root))
 
 
 def python_key(version: str) -> tuple[int, ...]:

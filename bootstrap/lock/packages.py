@@ -12,7 +12,7 @@ from packaging.utils import parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from bootstrap.index.files import File
-from bootstrap.lock.canonical import stamp
+from bootstrap.lock.canonical import commit_at, stamp
 from bootstrap.lock.model import ALWAYS
 from bootstrap.resolver.resolution import Direct, Pin
 
@@ -79,7 +79,12 @@ def _files(package: Package, folder: Path) -> Iterable[File]:
 def _direct(package: Package, folder: Path) -> Direct | None:
     if package.vcs:
         vcs = package.vcs
-        return Direct(url=_url(vcs, folder), commit=vcs.commit_id, subdirectory=vcs.subdirectory)
+        kind = "" if vcs.type == "git" else f"{vcs.type}+"
+        lfs = "#lfs=true" if own_table(package).get("lfs") is True else ""
+        url = f"{kind}{_url(vcs, folder)}{lfs}"
+        return commit_at(
+            Direct(url, commit=vcs.commit_id, subdirectory=vcs.subdirectory, revision=vcs.requested_revision)
+        )
     if package.directory:
         path = _place(package.directory.path, folder)
         return Direct(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -16,7 +18,7 @@ from bootstrap.errors import InputError, NoCompatibleFileError
 from bootstrap.lock.canonical import marker_text
 from bootstrap.lock.entries import Use, numbers_in
 from bootstrap.lock.model import ALWAYS, Lock
-from bootstrap.lock.packages import own_table, pin_of
+from bootstrap.lock.packages import dependency_names, own_table, pin_of
 from bootstrap.lock.pylock_write import LOCK_VERSION, SCHEMA, TOOL
 from bootstrap.lock.selection import select
 from bootstrap.resolver.resolution import Pin, Resolution, Target
@@ -25,6 +27,9 @@ from profiles.offer import Offer
 __all__ = ["document", "ensure_agreement", "load", "lock_of", "not_replaced", "pins", "read", "select"]
 
 KINDS = ("extra", "group", "variant")
+
+_ANEW = "`torchstrap lock` writes it anew"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 MERGE_MARKS = (b"<<<<<<< ", b"=======", b">>>>>>> ")
 
@@ -44,10 +49,11 @@ def document(path: Path) -> Pylock:
 def _document(path: Path, _state: tuple[int, ...] | None) -> Pylock:
     """A lock for many machines takes long to read, and one run looks at it more than once."""
     content = _content(path)
+    author = content.get("created-by")
     if "lock-version" not in content:
-        raise InputError(path, "is not a pylock.toml: it has no lock-version (PEP 751)")
+        raise InputError(path, f"is not a pylock.toml: it has no lock-version (PEP 751). {_way_out(author)}")
     try:
-        return Pylock.from_dict(content)
+        return _parsed(content)
     except PylockUnsupportedVersionError as error:
         raise InputError(
             path,
@@ -56,19 +62,31 @@ def _document(path: Path, _state: tuple[int, ...] | None) -> Pylock:
         ) from error
     except PylockValidationError as error:
         place = f" at {error.context}" if error.context else ""
-        raise InputError(
-            path, f"is not a valid lock: {error.message}{place}. {_way_out(content.get('created-by'))}"
-        ) from error
+        raise InputError(path, f"is not a valid lock: {error.message}{place}. {_way_out(author)}") from error
+
+
+def _parsed(content: Mapping[str, Any]) -> Pylock:
+    """The document; that its format is a little newer than we know is for whoever asks to say, not for a log."""
+    log = logging.getLogger("packaging.pylock")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        return Pylock.from_dict(content)
+    finally:
+        log.setLevel(level)
 
 
 def _content(path: Path) -> Mapping[str, Any]:
     try:
         return toml.load(path)
-    except InputError:
+    except InputError as error:
         lines = path.read_bytes().splitlines() if path.is_file() else []
         number = next((number for number, line in enumerate(lines, start=1) if line.startswith(MERGE_MARKS)), None)
-        if number is None:
+        if number is None and not lines and not path.is_file():
             raise
+        if number is None:
+            author = TOOL if f'created-by = "{TOOL}"'.encode() in lines else None
+            raise InputError(path, f"{error.problem}. {_way_out(author)}", error.line) from error
         raise InputError(
             path,
             f"has the marks of an unfinished merge, the first in line {number}: keep one side, "
@@ -79,7 +97,7 @@ def _content(path: Path) -> Mapping[str, Any]:
 def _way_out(author: object) -> str:
     """What to do about a file that cannot be read; only one of ours is ours to replace."""
     if author == TOOL:
-        return "`torchstrap lock` writes it anew"
+        return _ANEW
     return f"Lock anew with {author or 'the tool that wrote it'}, or move it away and let `torchstrap lock` write one"
 
 
@@ -145,6 +163,7 @@ def ensure_agreement(
 
 def lock_of(content: Pylock, path: Path) -> Lock:
     """The `Lock` in a document that torchstrap wrote. Raises InputError if [tool.torchstrap] is not as we write it."""
+    _ensure_whole(content, path)
     table = _Table((content.tool or {}).get(TOOL), path, TOOL)
     schema = table.value("schema", int)
     if schema != SCHEMA:
@@ -167,6 +186,20 @@ def lock_of(content: Pylock, path: Path) -> Lock:
         members=table.texts("conflicting") if "conflicting" in table else (),
         project=table.value("project", str, ""),
     )
+
+
+def _ensure_whole(content: Pylock, path: Path) -> None:
+    """Raise InputError for what a hand does to a lock and the standard does not mind."""
+    names = {package.name for package in content.packages}
+    for package in content.packages:
+        missing = [name for name in dependency_names(package) if name not in names]
+        if missing:
+            raise InputError(
+                path, f"was edited by hand: {package.name} needs {missing[0]}, which is not in it. {_ANEW}"
+            )
+        for file in (*(package.wheels or ()), *([package.sdist] if package.sdist else ())):
+            if not _SHA256.fullmatch(file.hashes.get("sha256", "")):
+                raise InputError(path, f"was edited by hand: the sha256 of {file.filename} is none. {_ANEW}")
 
 
 class _Table:

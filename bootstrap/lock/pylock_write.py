@@ -23,6 +23,7 @@ from bootstrap.lock.canonical import as_locked, is_folder, moment, stable_marker
 from bootstrap.lock.entries import Entry, Use, entries, spans, uses_of
 from bootstrap.lock.layout import laid_out
 from bootstrap.lock.model import ALWAYS, Lock
+from bootstrap.project.repository import Repository, read_repository
 from bootstrap.resolver.resolution import Direct, Pin, Resolution
 from profiles.offer import Offer
 
@@ -155,7 +156,9 @@ def _direct(pin: Pin, direct: Direct, root: Path) -> dict[str, Any]:
     """The one of `vcs`, `directory` and `archive` that says where the package is."""
     inside = {"subdirectory": direct.subdirectory} if direct.subdirectory else {}
     if direct.commit:
-        return {"vcs": {"type": "git", "url": direct.url, "commit-id": direct.commit, **inside}}
+        asked = {"requested-revision": direct.revision} if direct.revision else {}
+        where = {"url": _repository(pin, direct).url}
+        return {"vcs": {"type": "git", **where, **asked, "commit-id": direct.commit, **inside}}
     if direct.path is not None and is_folder(direct):
         editable = {"editable": True} if direct.editable else {}
         return {"directory": {"path": _relative(direct.path, root), **editable, **inside}}
@@ -163,6 +166,13 @@ def _direct(pin: Pin, direct: Direct, root: Path) -> dict[str, Any]:
         raise BootstrapError(f"{pin.name} at {direct.url} has no hash, and a lock without hashes proves nothing.")
     where = {"path": _relative(direct.path, root)} if direct.path is not None else {"url": direct.url}
     return {"archive": {**where, "hashes": dict(direct.hashes), **inside}}
+
+
+def _repository(pin: Pin, direct: Direct) -> Repository:
+    try:
+        return read_repository(direct.url)
+    except ValueError as error:
+        raise BootstrapError(f"{pin.name} cannot be locked: {error}.") from error
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -191,8 +201,11 @@ def _reference(entry: Entry, alike: Sequence[Entry]) -> dict[str, Any]:
 def _package_tool(entry: Entry, every: Sequence[Entry], names: Sequence[frozenset[str]]) -> dict[str, Any]:
     uses = uses_of(entry, every, names)
     result: dict[str, Any] = {}
-    if is_folder(entry.pin.direct):
+    direct = entry.pin.direct
+    if is_folder(direct):
         result["version"] = str(entry.pin.version)
+    if direct is not None and direct.commit and _repository(entry.pin, direct).lfs:
+        result["lfs"] = True
     if uses != (Use(tuple(range(len(names)))),):
         result["uses"] = [_use(each, len(names)) for each in uses]
     return result

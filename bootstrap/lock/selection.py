@@ -19,7 +19,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from bootstrap.errors import NoCompatibleFileError, UsageError
 from bootstrap.index.files import File
 from bootstrap.lock.markers import cell_of, relevant_roots
-from bootstrap.lock.model import ALWAYS, Lock, roots_of
+from bootstrap.lock.model import ALWAYS, Lock, is_switched_on, roots_of
 from bootstrap.lock.packages import pin_of
 from bootstrap.resolver.fitness import Fitness
 from bootstrap.resolver.resolution import Pin, Resolution, Target
@@ -104,7 +104,11 @@ def _words(offer: str, also: Iterable[str]) -> str:
 def _from_lock(lock: Lock, extras: frozenset[str], groups: frozenset[str], target: Target) -> tuple[Pin, ...]:
     resolution = resolution_of(lock, extras, groups, target)
     roots = roots_of(extras, groups)
-    return tuple(pin for pin in resolution.pins if relevant_roots(lock, resolution, pin.wanted_by) & roots)
+    return tuple(
+        pin
+        for pin in resolution.pins
+        if any(is_switched_on(root, roots) for root in relevant_roots(lock, resolution, pin.wanted_by))
+    )
 
 
 def _from_document(

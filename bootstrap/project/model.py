@@ -15,7 +15,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-__all__ = ["Conflict", "Index", "Item", "Project", "Source"]
+__all__ = ["Conflict", "Focus", "Index", "Item", "Member", "Project", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,10 @@ class Index:
 class Source:
     """Where the project wants one package from. Exactly one of index, url, path and git is set.
 
+    `reference` is what of a git repository: a revision as in `bootstrap.project.repository`, so that `refs/tags/v1` is
+    the tag and no branch of that name. `editable` means nothing there: a commit does not change.
     `extra` and `group` restrict the source to requirements made in that extra or group; `marker` to environments.
+    `member` says that the path is that of another member of the workspace.
     """
 
     index: str | None = None
@@ -46,9 +49,11 @@ class Source:
     git: str | None = None
     reference: str | None = None
     subdirectory: str | None = None
+    lfs: bool = False
     marker: Marker | None = None
     extra: str | None = None
     group: str | None = None
+    member: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,45 @@ Conflict = frozenset[Item]
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """One project of a workspace, in the words of the whole (see joined.py); a root without [project] has no name.
+
+    `group` stands for it in the whole, `called` says how its own extras and groups are called there. What is no
+    package is not installed, but what it needs is. `is_apart` is one that a conflict keeps from other members.
+    `brings` are the groups of such members that it needs. `default_groups` are in its own words.
+    """
+
+    name: str | None
+    root: Path
+    group: str
+    dependencies: tuple[Requirement, ...] = ()
+    extras: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
+    called: Mapping[Item, str] = field(default_factory=dict)
+    default_groups: tuple[str, ...] = ()
+    aliases: Mapping[Item, frozenset[str]] = field(default_factory=dict)
+    is_package: bool = True
+    is_needed: bool = False
+    editable: bool = True
+    is_apart: bool = False
+    brings: frozenset[str] = frozenset()
+
+    @property
+    def is_virtual(self) -> bool:
+        """Does somebody ask for it who gets what it needs, but not itself?"""
+        return self.is_needed and not self.is_package
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """The part of a workspace that is installed: groups taken without being asked for, and what words mean in it."""
+
+    taken: frozenset[str]
+    extras: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """Everything that resolution needs to know of what is asked for.
 
@@ -71,6 +115,8 @@ class Project:
     `hashes` holds the `--hash` options of requirements files, by requirement text.
     `constraints` narrow, `overrides` replace every requirement on their name, both without asking for the package.
     `files` are all files that were read, so that a change in any of them is noticed.
+    Of a workspace `members` are its projects, the root's first, and everything else is what they ask for together;
+    only `focus` says from which folder it is seen.
     """
 
     root: Path
@@ -91,3 +137,10 @@ class Project:
     has_build_system: bool = False
     files: tuple[Path, ...] = ()
     group_aliases: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    members: tuple[Member, ...] = ()
+    focus: Focus | None = None
+
+    @property
+    def taken_groups(self) -> frozenset[str]:
+        """The groups that are taken without being asked for."""
+        return frozenset(self.default_groups) if self.focus is None else self.focus.taken

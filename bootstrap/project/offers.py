@@ -90,12 +90,14 @@ class _Reading:
         """The extras and groups that are offers, in file order."""
         everything = [Item("extra", name) for name in self.project.extras]
         everything += [Item("group", name) for name in self.project.groups]
+        members = {Item("group", each.group) for each in self.project.members}
         conflicts = [self._without_aliases(conflict) for conflict in self.project.conflicts]
         deciding = [conflict for conflict in conflicts if self._decides(conflict)]
         if deciding:
-            members = frozenset[Item]().union(*deciding)
-            return [item for item in everything if item in members and self._has_torch(item)]
-        candidates = [item for item in everything if self._own_sources(item) or self._named_for_torch(item)]
+            decided = frozenset[Item]().union(*deciding)
+            return [item for item in everything if item in decided and self._has_torch(item)]
+        own = [item for item in everything if item not in members]
+        candidates = [item for item in own if self._own_sources(item) or self._named_for_torch(item)]
         extras = {item.name for item in candidates if item.kind == "extra"}
         return [item for item in candidates if self._own_sources(item) or not self._stands_for(item) & extras]
 

@@ -1,7 +1,7 @@
 """pyproject.toml as a `Project`: [project], [dependency-groups], [tool.uv] and [tool.torchstrap].
 
-Every mistake of the file is gathered first and raised as one InputError. What is right but cannot be done
-(workspaces) is a ConfigurationError.
+Every mistake of the file is gathered first and raised as one InputError. A project that is a member of a workspace
+is read with all of it (joined.py).
 """
 
 from __future__ import annotations
@@ -19,20 +19,36 @@ from bootstrap import toml
 from bootstrap.errors import InputError
 from bootstrap.project.dynamic import dynamic_dependencies
 from bootstrap.project.groups import groups_of
+from bootstrap.project.joined import joined
 from bootstrap.project.model import Project
+from bootstrap.project.parts import Part
 from bootstrap.project.requirements import expanded, requirements_of
+from bootstrap.project.source_tables import Outside
 from bootstrap.project.tables import Issues, Table, listed
 from bootstrap.project.tool_tables import ToolTables
+from bootstrap.project.workspace import workspace_of
 
 __all__ = ["read_project"]
 
 
 def read_project(folder: Path) -> Project:
-    """The project in a folder (or of a pyproject.toml named itself).
+    """The project in a folder (or of a pyproject.toml named itself), or the workspace that it is a member of.
 
     Raises InputError that names every mistake of the file, ConfigurationError for what is not supported.
     """
     path = _file_in(folder)
+    workspace = workspace_of(path.parent)
+    if workspace is None:
+        return _part(path, Outside()).project
+    folders = dict.fromkeys((workspace.root, *workspace.folders.values()))
+    head = _part(workspace.root / "pyproject.toml", Outside(workspace.folders))
+    outside = Outside(workspace.folders, head.project.indexes)
+    others = [_part(each / "pyproject.toml", outside) for each in folders if each != workspace.root]
+    return joined(workspace.root, (head, *others), path.parent)
+
+
+def _part(path: Path, outside: Outside) -> Part:
+    """What one file says."""
     issues = Issues(path)
     document = Table(toml.load(path), "", issues)
     _refuse_without_project(document, path)
@@ -40,7 +56,7 @@ def read_project(folder: Path) -> Project:
     name = _name(head)
     version = _version(head)
     requires_python = _requires_python(head)
-    tools = ToolTables.of(document, path.parent)
+    tools = ToolTables.of(document, path.parent, outside)
     dynamic = dynamic_dependencies(document, path.parent)
     raw_extras = {**_extras(head), **dynamic.extras}
     extras = expanded(name, raw_extras, raw_extras, issues)
@@ -48,14 +64,15 @@ def read_project(folder: Path) -> Project:
     groups = expanded(name, raw_groups, raw_extras, issues)
     base = (*requirements_of(head.texts("dependencies"), "[project] dependencies", issues), *dynamic.base)
     _refuse_itself(name, base, issues)
-    conflicts = tools.conflicts(name, extras.requirements, groups.requirements)
+    parties = tools.parties(name) if outside.folders else ()
+    conflicts = () if outside.folders else tools.conflicts(name, extras.requirements, groups.requirements)
     indexes = tools.indexes()
     sources = tools.sources(indexes, extras.requirements, groups.requirements)
     default_groups = tools.default_groups(groups.requirements)
     constraints, overrides = tools.constraints(), tools.overrides()
     packaged = tools.packaged("build-system" in document)
     issues.check()
-    return Project(
+    project = Project(
         root=path.parent,
         name=name,
         version=version,
@@ -74,6 +91,8 @@ def read_project(folder: Path) -> Project:
         has_build_system=packaged,
         files=(path, *dynamic.files),
     )
+    said = default_groups if tools.has_default_groups else None
+    return Part(project, parties, tools.said_of_packaging(), said)
 
 
 def _file_in(folder: Path) -> Path:
@@ -89,6 +108,9 @@ def _refuse_without_project(document: Table, path: Path) -> None:
     if "project" in document or "dependency-groups" in document:
         return
     tool: Any = document.data.get("tool")
+    uv = tool.get("uv") if isinstance(tool, Mapping) else None
+    if isinstance(uv, Mapping) and "workspace" in uv:
+        return
     if isinstance(tool, Mapping) and "poetry" in tool:
         problem = (
             "keeps its dependencies in [tool.poetry]; move them to [project] (PEP 621), "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Literal
 
 from packaging.utils import canonicalize_name
 
@@ -17,11 +18,16 @@ __all__ = ["check_conflicts", "select", "select_groups"]
 
 def select(project: Project, extras: Iterable[str]) -> frozenset[str]:
     """The extras, and those that aliases among them stand for. Raises UsageError for one that does not exist."""
+    if project.focus is not None:
+        return activated(project, _in_focus(project, "extra", extras, project.focus.extras))
     return activated(project, _known("extra", extras, project.extras))
 
 
 def select_groups(project: Project, groups: Iterable[str]) -> frozenset[str]:
     """The groups by normalized name. Raises UsageError for one that does not exist."""
+    if project.focus is not None:
+        members = {each.group: each.brings | {each.group} for each in project.members if each.group}
+        return _in_focus(project, "group", groups, {**members, **project.focus.groups})
     return _known("group", groups, project.groups)
 
 
@@ -32,9 +38,21 @@ def check_conflicts(project: Project, extras: Iterable[str], groups: Iterable[st
     chosen |= {Item("group", name) for name in chosen_groups}
     for conflict in project.conflicts:
         both = sorted(conflict & chosen, key=lambda item: (item.kind, item.name))[:2]
+        if len(both) > 1 and {each.name for each in both} <= {each.group for each in project.members}:
+            named = listed(each.name for each in both)
+            raise UsageError(f"the members {named} exclude each other; name the one to install with --project")
         if len(both) > 1:
             first, second = (f"{item.kind} `{item.name}`{_origin(project, item, extras, groups)}" for item in both)
             raise UsageError(f"{first} and {second} exclude each other; leave one of them out")
+
+
+def _in_focus(
+    project: Project, kind: Literal["extra", "group"], names: Iterable[str], known: Mapping[str, frozenset[str]]
+) -> frozenset[str]:
+    """What names mean in the part of a workspace that is installed. What conflicts decide is decided for all of it."""
+    deciding = {item.name for conflict in project.conflicts for item in conflict if item.kind == kind}
+    every = {**{name: frozenset({name}) for name in deciding}, **known}
+    return frozenset[str]().union(*(every[name] for name in _known(kind, names, every)))
 
 
 def _origin(project: Project, item: Item, extras: Iterable[str], groups: Iterable[str]) -> str:

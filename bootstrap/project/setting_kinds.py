@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 from bootstrap.project.places import index_address, is_url
 
 __all__ = [
+    "Addition",
+    "additions",
     "count",
     "flag",
     "index",
@@ -28,6 +31,18 @@ __all__ = [
     "seconds",
     "words",
 ]
+
+
+class Addition(NamedTuple):
+    """One requirement that builds get on top of their own: those of `package`, or of every one if that is "".
+
+    With `matches` it is the very file that the environment has.
+    """
+
+    package: str
+    requirement: str
+    matches: bool = True
+
 
 _YES = ("1", "true", "yes", "on", "y", "t")
 _NO = ("0", "false", "no", "off", "n", "f")
@@ -129,7 +144,8 @@ def mirrors(said: object, folder: Path) -> tuple[tuple[str, str], ...]:
     """Pairs of prefixes: the address as it is written elsewhere, and what stands there instead."""
     wanted = 'a table { "https://FROM" = "https://TO" }, or texts FROM=TO with an address on the left'
     if isinstance(said, Mapping):
-        pairs: list[tuple[object, ...]] = list(said.items())
+        several = ((key, each if isinstance(each, list) else [each]) for key, each in said.items())
+        pairs: list[tuple[object, ...]] = [(key, each) for key, targets in several for each in targets]
     else:
         listed = _list(said, r"[\s,]+", wanted)
         pairs = [tuple(each.split("=", 1)) if isinstance(each, str) else _pair(each, wanted) for each in listed]
@@ -165,3 +181,35 @@ def moment(said: object, _folder: Path) -> datetime:
     except (ValueError, OverflowError) as error:
         raise ValueError(wanted) from error
     raise ValueError(wanted)
+
+
+def additions(said: object, _folder: Path) -> tuple[Addition, ...]:
+    """What builds get on top: a list for all of them, or a table of such lists by package.
+
+    As in uv's table, an item may itself be a table with `requirement` and `match-runtime`.
+    """
+    wanted = 'a list of names such as ["torch"], or a table of such lists such as { flash-attn = ["torch"] }'
+    if isinstance(said, str):
+        said = [word for word in re.split(r"[\s,]+", said) if word]
+    table = said.items() if isinstance(said, Mapping) else [("", said)]
+    return tuple(each for package, several in table for each in _additions(package, several, wanted))
+
+
+def _additions(package: str, said: object, wanted: str) -> Iterator[Addition]:
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - hardly anybody says any
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
+    if not isinstance(said, (list, tuple)):
+        raise ValueError(wanted)  # noqa: TRY004 - every kind of mistake is the same mistake here
+    for each in said:
+        if isinstance(each, Addition):
+            yield each
+            continue
+        text, matches = each, True
+        if isinstance(each, Mapping):
+            text, matches = each.get("requirement"), each.get("match-runtime", True)
+        try:
+            Requirement(text)
+        except (InvalidRequirement, TypeError) as error:
+            raise ValueError(wanted) from error
+        yield Addition(canonicalize_name(package), str(text), bool(matches))

@@ -32,7 +32,7 @@ class Settings:
     `index_url` and `extra_index_urls` are ours; what pip's configuration says of indexes is kept apart, because pip
     looks into all of its indexes as one, and so are the extra indexes of requirements files. `mirrors` are prefixes.
     Files uploaded after `exclude_newer` do not count; of the packages named in `undated` (`:all:` for every one) those
-    count, too, that an index does not date.
+    count, too, that an index does not date. `build_with` is what builds get on top of what they require.
     """
 
     index_url: str | None = None
@@ -54,6 +54,7 @@ class Settings:
     no_build: bool = False
     exclude_newer: datetime | None = None
     undated: tuple[str, ...] = ()
+    build_with: tuple[kinds.Addition, ...] = ()
     pip_index_url: str | None = None
     pip_extra_index_urls: tuple[str, ...] = ()
     requirements_index_urls: tuple[str, ...] = ()
@@ -116,6 +117,7 @@ _ROWS = (
     _row("no_build", kinds.flag),
     _row("exclude_newer", kinds.moment),
     _row("undated", kinds.words),
+    _row("build_with", kinds.additions, joined=True),
     _row("platforms", kinds.words, also="platform"),
     _row("python_versions", kinds.words, also="python_version"),
     _Row("pip_index_url", kinds.index, option="index_url", pip="index-url"),

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from bootstrap.errors import ConfigurationError
-from bootstrap.project.model import Source
+from bootstrap.project.model import Index, Source
 from bootstrap.project.places import is_url
+from bootstrap.project.repository import Repository, read_repository, revision_of, subdirectory_of
 from bootstrap.project.requirements import markers_of
-from bootstrap.project.tables import Table, listed
+from bootstrap.project.tables import Table, listed, meant
+from bootstrap.project.workspace import workspace_of
 
-__all__ = ["source_of"]
+__all__ = ["Outside", "source_of"]
 
 _KINDS = ("index", "url", "path", "git")
 _REFERENCES = ("rev", "tag", "branch")
-# `lfs` and `package` are uv's; they do not change which project is meant.
+_PREFIXES = {"rev": "", "tag": "refs/tags/", "branch": "refs/heads/"}
 _KEYS = (*_KINDS, *_REFERENCES, "editable", "subdirectory", "marker", "extra", "group", "workspace", "lfs", "package")
 
 
-def source_of(entry: Table, package: str, root: Path) -> Source | None:
-    """The source, or None where the entry is wrong and an issue says so. Raises ConfigurationError for workspaces."""
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a file may name of its workspace: the folders of the members by name, and the root's indexes."""
+
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    indexes: tuple[Index, ...] = ()
+
+
+def source_of(entry: Table, package: str, root: Path, outside: Outside) -> Source | None:
+    """The source, or None where the entry is wrong and an issue says so."""
     issues = entry.issues
-    if entry.data.get("workspace"):
-        raise ConfigurationError(
-            f"{issues.file}: the source of `{package}` is the workspace; workspaces are not supported yet, "
-            f'so write {{ path = "../{package}", editable = true }} instead'
-        )
     entry.refuse_unknown(_KEYS)
+    if entry.data.get("workspace"):
+        return _of_workspace(entry, package, root, outside)
     given = [kind for kind in _KINDS if kind in entry]
     if len(given) != 1:
         which = f"has {listed(given)}" if given else "names no place"
@@ -40,17 +48,51 @@ def source_of(entry: Table, package: str, root: Path) -> Source | None:
     if given[0] == "url" and not is_url(place):
         issues.add(f'the url of `{package}` is "{place}"; write it with its scheme, or use path = "{place}"', place)
     extra, group = entry.text("extra"), entry.text("group")
+    repository = _repository(entry, package, place) if given[0] == "git" else None
+    if given[0] == "git" and repository is None:
+        return None
     return Source(
         index=place if given[0] == "index" else None,
         url=place if given[0] == "url" else None,
         path=_absolute(root / place) if given[0] == "path" else None,
-        git=place.removeprefix("git+") if given[0] == "git" else None,
+        git=repository.url if repository else None,
         editable=entry.flag("editable"),
-        reference=_reference(entry, package),
-        subdirectory=entry.text("subdirectory"),
+        reference=repository.revision if repository else _reference(entry, package),
+        subdirectory=repository.subdirectory if repository else entry.text("subdirectory"),
+        lfs=repository.lfs if repository else False,
         marker=markers_of(entry.text("marker"), f"a source of `{package}`", issues),
         extra=canonicalize_name(extra) if extra else None,
         group=canonicalize_name(group) if group else None,
+    )
+
+
+def _of_workspace(entry: Table, package: str, root: Path, outside: Outside) -> Source | None:
+    """Another member, of this workspace or of the one in a folder that is named. Members are editable."""
+    issues, said = entry.issues, entry.data["workspace"]
+    folders = outside.folders
+    if isinstance(said, str):
+        other = workspace_of(_absolute(root / said))
+        folders = other.folders if other is not None else {}
+    elif said is not True:
+        issues.add(f"the workspace of `{package}` must be true or a folder; write workspace = true", package)
+        return None
+    folder = folders.get(canonicalize_name(package))
+    both = [kind for kind in _KINDS if kind in entry]
+    if both:
+        issues.add(f"a source of `{package}` has `workspace` and {listed(both)}; give one of them", package)
+    elif folder is None:
+        way_out = meant(canonicalize_name(package), folders) if folders else "there is no [tool.uv.workspace]"
+        issues.add(f"the source of `{package}` is the workspace, of which it is no member: {way_out}", package)
+    extra, group = entry.text("extra"), entry.text("group")
+    if folder is None:
+        return None
+    return Source(
+        path=folder,
+        editable=entry.flag("editable") if "editable" in entry else True,
+        marker=markers_of(entry.text("marker"), f"a source of `{package}`", issues),
+        extra=canonicalize_name(extra) if extra else None,
+        group=canonicalize_name(group) if group else None,
+        member=not isinstance(said, str),
     )
 
 
@@ -60,6 +102,20 @@ def _absolute(path: Path) -> Path:
         return path.resolve()
     except (OSError, ValueError, RuntimeError):  # a circle of links, or a text that is no path
         return path.absolute()
+
+
+def _repository(entry: Table, package: str, place: str) -> Repository | None:
+    """The repository of a git source; what the address says of revision and subdirectory the keys say again."""
+    reference = _reference(entry, package)
+    prefix = next((_PREFIXES[key] for key in _REFERENCES if key in entry), "")
+    try:
+        found = read_repository(place)
+        asked = found.revision if reference is None else revision_of(f"{prefix}{reference}")
+        inside = subdirectory_of(entry.text("subdirectory")) or found.subdirectory
+    except ValueError as error:
+        entry.issues.add(f"a source of `{package}`: {error}", package)
+        return None
+    return replace(found, revision=asked, subdirectory=inside, lfs=found.lfs or entry.flag("lfs"))
 
 
 def _reference(entry: Table, package: str) -> str | None:

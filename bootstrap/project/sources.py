@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from bootstrap.errors import ConfigurationError
 from bootstrap.project.model import Project, Source
+from bootstrap.project.repository import shown
 
 __all__ = ["activated", "place_of", "sources_for"]
 
@@ -57,7 +58,7 @@ def _applies(source: Source, extras: frozenset[str], groups: frozenset[str], mar
 
 
 def _named(source: Source) -> str:
-    place = source.index or source.url or source.git or str(source.path)
+    place = source.index or shown(source.url or source.git or str(source.path))
     limits = [f"extra {source.extra}"] if source.extra else []
     limits += [f"group {source.group}"] if source.group else []
     limits += [f"where {source.marker}"] if source.marker else []

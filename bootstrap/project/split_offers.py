@@ -34,7 +34,8 @@ def split_offers(project: Project, markers: Mapping[str, str], is_family: Callab
     Which extras are offers does not depend on the environment, only their variants do.
     """
     extras = [_Candidate.of(project, Item("extra", name)) for name in project.extras]
-    groups = [_Candidate.of(project, Item("group", name)) for name in project.groups]
+    members = {each.group for each in project.members}
+    groups = [_Candidate.of(project, Item("group", name)) for name in project.groups if name not in members]
     everything = [each for each in (*extras, *groups) if not any(is_family(name) for name in each.names)]
     found = _conflicting(project, everything) or _alternatives(project, everything)
     if not any(each.accelerators for each in found):

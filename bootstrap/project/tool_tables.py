@@ -15,9 +15,10 @@ from packaging.utils import canonicalize_name
 
 from bootstrap.errors import ConfigurationError
 from bootstrap.project.model import Conflict, Index, Item, Source
+from bootstrap.project.parts import Party
 from bootstrap.project.places import DEFAULT_INDEX, address, index_address
 from bootstrap.project.requirements import requirements_of
-from bootstrap.project.source_tables import source_of
+from bootstrap.project.source_tables import Outside, source_of
 from bootstrap.project.tables import Issues, Table, meant
 
 __all__ = ["ToolTables"]
@@ -32,11 +33,12 @@ class ToolTables:
     ours: Table
     uv: Table
     root: Path
+    outside: Outside
 
     @classmethod
-    def of(cls, document: Table, root: Path) -> ToolTables:
+    def of(cls, document: Table, root: Path, outside: Outside) -> ToolTables:
         tool = document.table("tool")
-        return cls(tool.table("torchstrap"), tool.table("uv"), root)
+        return cls(tool.table("torchstrap"), tool.table("uv"), root, outside)
 
     @property
     def _issues(self) -> Issues:
@@ -102,10 +104,10 @@ class ToolTables:
             for key, value in table.data.items():
                 merged[canonicalize_name(key)] = Table({key: value}, table.where, self._issues)
         found: dict[str, tuple[Source, ...]] = {}
-        names = [index.name for index in indexes if index.name]
+        names = [index.name for index in (*indexes, *self.outside.indexes) if index.name]
         for package, table in merged.items():
             (key,) = table.data
-            sources = [source_of(entry, key, self.root) for entry in table.tables(key)]
+            sources = [source_of(entry, key, self.root, self.outside) for entry in table.tables(key)]
             found[package] = tuple(source for source in sources if source is not None)
             for source in found[package]:
                 self._refuse_missing(key, "index", source.index, names, "[[tool.uv.index]] entries")
@@ -138,10 +140,8 @@ class ToolTables:
         given = [kind for kind in kinds if isinstance(member.get(kind), str)]
         package = member.get("package")
         if isinstance(package, str) and canonicalize_name(package) != own:
-            raise ConfigurationError(
-                f"{self._issues.file}: conflicts name the package `{package}`, another member of a workspace; "
-                f"workspaces are not supported yet, so keep the conflicts of `{own}` only"
-            )
+            self._issues.add(f"conflicts name the package `{package}`, and there is no workspace with it", "conflicts")
+            return None
         if len(given) != 1 or not set(member) <= {"extra", "group", "package"}:
             way_out = 'write { extra = "..." } or { group = "..." }'
             self._issues.add(f"a member of conflicts is {dict(member)!r}; {way_out}", "conflicts")
@@ -155,6 +155,29 @@ class ToolTables:
             return None
         return Item(kind, name)
 
+    def parties(self, own: str | None) -> tuple[tuple[Party, ...], ...]:
+        """`conflicts` in a workspace, which may speak of other members, and of all of one."""
+        found = []
+        for members in self._winner("conflicts").items("conflicts"):
+            several = members if isinstance(members, list) else [members]
+            parties = [self._party(member, own) for member in several]
+            found.append(tuple(each for each in parties if each is not None))
+        return tuple(found)
+
+    def _party(self, member: object, own: str | None) -> Party | None:
+        said = member if isinstance(member, dict) else {}
+        package, kinds = said.get("package", own), [kind for kind in ("extra", "group") if kind in said]
+        texts = all(isinstance(value, str) for value in said.values())
+        if not texts or not set(said) <= {"extra", "group", "package"} or len(kinds) > 1 or not said:
+            way_out = 'write { package = "..." }, with extra = "..." or group = "..." where not all of it is meant'
+            self._issues.add(f"a member of conflicts is {member!r}; {way_out}", "conflicts")
+            return None
+        name = canonicalize_name(package) if package else ""
+        if not kinds:
+            return Party(name)
+        kind: Literal["extra", "group"] = "extra" if kinds == ["extra"] else "group"
+        return Party(name, Item(kind, canonicalize_name(said[kind])))
+
     def default_groups(self, groups: Named) -> tuple[str, ...]:
         """The groups that are taken unless others are asked for: `dev`, where there is one and nothing else is said."""
         table = self._winner("default-groups")
@@ -167,6 +190,11 @@ class ToolTables:
             if name not in groups:
                 self._issues.add(f"default-groups names `{name}`, which is missing; {meant(name, groups)}", name)
         return names
+
+    @property
+    def has_default_groups(self) -> bool:
+        """Whether anything is said of them."""
+        return "default-groups" in self._winner("default-groups")
 
     def constraints(self) -> tuple[Requirement, ...]:
         key = "constraint-dependencies"
@@ -189,7 +217,12 @@ class ToolTables:
         """The older spelling of the group `dev`."""
         return requirements_of(self.uv.texts("dev-dependencies"), "[tool.uv] dev-dependencies", self._issues)
 
+    def said_of_packaging(self) -> bool | None:
+        """The `package` key."""
+        table = self._winner("package")
+        return table.flag("package") if "package" in table else None
+
     def packaged(self, has_build_system: bool) -> bool:
         """Whether the project itself is installed: uv's `package` key, or else whether there is a build system."""
-        table = self._winner("package")
-        return table.flag("package") if "package" in table else has_build_system
+        said = self.said_of_packaging()
+        return has_build_system if said is None else said

@@ -28,6 +28,7 @@ from bootstrap import toml
 from bootstrap.errors import InputError
 from bootstrap.project.model import Source
 from bootstrap.project.places import is_url
+from bootstrap.project.repository import is_repository, read_repository
 from bootstrap.project.requirements import requirement_of
 
 __all__ = ["Wanted", "is_place", "wanted_at"]
@@ -82,15 +83,14 @@ def _remote(place: str, suffix: str, marker: str, *, editable: bool) -> Wanted:
     if not name:
         raise ValueError(f'"{place}" does not tell its name; write it as "name @ {place}"')
     extras = suffix or "".join(egg.partition("[")[1:])
-    subdirectory = parse_qs(fragment).get("subdirectory", [None])[0]
     if not editable:
         return Wanted(requirement_of(f"{name}{extras} @ {place}{marker}"))
-    if not bare.startswith("git+"):
+    if not is_repository(bare):
         raise ValueError(f'"-e {place}" is not a folder or a git+ address; leave out -e')
-    head, slash, tail = bare.removeprefix("git+").rpartition("/")
-    repository, _, reference = tail.partition("@")
+    found = read_repository(place)
+    # A commit does not change, so there is nothing to edit: it is installed as any other.
     source = Source(
-        git=f"{head}{slash}{repository}", reference=reference or None, subdirectory=subdirectory, editable=True
+        git=found.url, reference=found.revision, subdirectory=found.subdirectory, lfs=found.lfs, editable=True
     )
     return Wanted(requirement_of(f"{name}{extras}{marker}"), source)
 

@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from bootstrap.index.addresses import without_credentials
+from bootstrap.project.repository import is_repository, read_repository
 from bootstrap.resolver.candidates import Candidates
 from bootstrap.resolver.clauses import ROOT, Answer, Domain, Fact, Need, split_package
 from bootstrap.resolver.request import Event, Report, Request, place_of
@@ -25,7 +27,7 @@ from bootstrap.resolver.resolution import Direct
 from bootstrap.resolver.supply import Supply, UnusableVersion, preferred
 from bootstrap.resolver.versions import bit, everything, newest, words_of
 
-__all__ = ["Facts", "SourceChanged"]
+__all__ = ["Facts", "SourceChanged", "text_of"]
 
 Wanted = tuple[Requirement, ...]
 
@@ -118,7 +120,7 @@ class Facts:
         for constraint in self._constraints.get(candidates.name, ()):
             excluded = everything(len(candidates.versions)) & ~1 & ~candidates.fitting(constraint.specifier)
             if excluded and self.supply.reader.applies(constraint):
-                text = f"the constraint `{_text(constraint)}`"
+                text = f"the constraint `{text_of(constraint)}`"
                 facts.append(Fact(candidates.name, excluded, words=f"is excluded by {text}", asked=text))
         return tuple(facts)
 
@@ -142,9 +144,9 @@ class Facts:
         """The facts of one requirement: about its package, and about each of its extras."""
         name = canonicalize_name(requirement.name)
         if requirement.url is not None and not self.adopt(name, requirement.url, package):
-            words = f"needs {name} from {requirement.url}, but it comes from elsewhere"
+            words = f"needs {name} from {without_credentials(requirement.url)}, but it comes from elsewhere"
             yield Fact(
-                package, versions, words=words, asked=f"`{_text(requirement)}`{place}" if package == ROOT else ""
+                package, versions, words=words, asked=f"`{text_of(requirement)}`{place}" if package == ROOT else ""
             )
             return
         candidates = self.supply.candidates(name)
@@ -154,7 +156,7 @@ class Facts:
         if name in self._overrides:
             place += " (an override)"
         words = words_of(specifier) + place
-        asked = f"`{_text(requirement)}`{place}" if package == ROOT or name in self._overrides else ""
+        asked = f"`{text_of(requirement)}`{place}" if package == ROOT or name in self._overrides else ""
         where = place.strip(" ()") if package == ROOT else ""
         for extra in ("", *sorted(canonicalize_name(each) for each in requirement.extras)):
             needed = f"{name}[{extra}]" if extra else name
@@ -173,6 +175,8 @@ class Facts:
     def granted_to_all(self, candidates: Candidates) -> int:
         if candidates.direct is not None:
             return candidates.prereleases
+        if not candidates.prereleases | candidates.yanked:
+            return 0
         locked = preferred(candidates, self.request.preferences.get(candidates.name)) & candidates.yanked
         return self.eager(candidates) | self.granted.get(candidates.name, 0) | (locked & ~candidates.prereleases)
 
@@ -264,15 +268,26 @@ def _with_extras(requirement: Requirement, extras: Iterable[str]) -> Requirement
     return both
 
 
-def _text(requirement: Requirement) -> str:
+def text_of(requirement: Requirement) -> str:
     """A requirement without its marker, which holds, or nobody would speak of it."""
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    address = f" @ {requirement.url}" if requirement.url else ""
+    address = f" @ {without_credentials(requirement.url)}" if requirement.url else ""
     return f"{requirement.name}{extras}{address}{requirement.specifier}"
 
 
 def _direct(url: str) -> Direct:
+    if is_repository(url):
+        return _repository(url)
     address, fragment = urldefrag(url)
     options: Mapping[str, list[str]] = parse_qs(fragment)
     hashes = {name: values[0] for name, values in options.items() if name in {"sha256", "sha384", "sha512"}}
     return Direct(address, hashes=hashes, subdirectory=options.get("subdirectory", [None])[0])
+
+
+def _repository(url: str) -> Direct:
+    """The same address always in the same words. One that makes no sense is left to whoever has to fetch it."""
+    try:
+        found = read_repository(url)
+    except ValueError:
+        return Direct(url)
+    return Direct(found.address, subdirectory=found.subdirectory)

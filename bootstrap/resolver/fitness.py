@@ -26,6 +26,7 @@ Ending = tuple[str, str, str]
 
 WHEEL_PARTS = 5  # name, version and three tag sets; a build tag makes six
 MINORS = 30  # Pythons to suggest: 3.0 to 3.29
+USE_PYTHON = "use Python "  # the beginning of that advice
 SDIST_SUFFIXES = (".tar.gz", ".zip")
 
 # Wheels that run somewhere on a platform, though not on every machine of that name.
@@ -142,7 +143,7 @@ class Fitness:
             return ""
         for minor in sorted(range(MINORS), key=lambda each: (abs(each - here), each)):
             if any(specifiers.contains(f"3.{minor}.{patch}") for patch in (0, 99)):
-                return f"use Python 3.{minor}"
+                return f"{USE_PYTHON}3.{minor}"
         return ""
 
     def best_first(self, files: Sequence[File]) -> tuple[File, ...]:

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from bootstrap.index.files import File
-from bootstrap.resolver.fitness import Fitness, ending_of, is_sdist
+from bootstrap.resolver.fitness import USE_PYTHON, Fitness, ending_of, is_sdist
 
 __all__ = ["Judge", "Policy", "Verdict"]
 
@@ -173,7 +173,7 @@ def _nearest_python(tags: Iterable[str], minor: str) -> str:
     minors = [int(found[1]) for tag in tags for each in tag.split(".") if (found := re.fullmatch(r"cp3(\d+)", each))]
     here = int(minor.partition(".")[2])
     nearest = min(minors, key=lambda each: (abs(each - here), each), default=None)
-    return "" if nearest is None else f"use Python 3.{nearest}"
+    return "" if nearest is None else f"{USE_PYTHON}3.{nearest}"
 
 
 def _some(names: set[str], limit: int = 4) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bootstrap.errors import NoSolutionError, Proposal
 from bootstrap.resolver.cases import split_of, tell_split
 from bootstrap.resolver.clauses import Clause, Fact
 from bootstrap.resolver.derivation import tell_derivation
@@ -19,15 +20,15 @@ from bootstrap.resolver.straight import course_of
 from bootstrap.resolver.telling import tell_course
 from bootstrap.resolver.wording import Remark, Shelf, Witness, listed, sentence
 
-__all__ = ["Remark", "Shelf", "Witness", "tell"]
+__all__ = ["Remark", "Shelf", "Witness", "tell", "way_out"]
 
 
 def _nothing(_facts: Sequence[Fact]) -> Remark:
     return Remark()
 
 
-def tell(clause: Clause, shelves: Mapping[str, Shelf], witness: Witness = _nothing) -> tuple[str, ...]:
-    """The derivation as numbered sentences, ending in what to relax.
+def tell(clause: Clause, shelves: Mapping[str, Shelf], witness: Witness = _nothing) -> NoSolutionError:
+    """The derivation as numbered sentences, ending in what to relax, as the error to raise.
 
     `witness` says of facts that want the same package what there is that would meet them all but may not be taken, and,
     if one of them alone is met by no version, what there is instead.
@@ -40,7 +41,8 @@ def tell(clause: Clause, shelves: Mapping[str, Shelf], witness: Witness = _nothi
     asides = _asides([fact for fact in facts if fact not in spoken_of], witness)
     hints = [hint for end in story.ends for hint in witness(end).ways_out]
     told = [fact for fact in story.order if fact in facts]
-    return (*numbered, *asides, _way_out([*told, *(fact for fact in facts if fact not in told)], hints))
+    proposals = _proposals([*told, *(fact for fact in facts if fact not in told)], hints)
+    return NoSolutionError((*numbered, *asides, way_out(proposals)), proposals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,27 @@ def _asides(facts: Iterable[Fact], witness: Witness) -> Iterator[str]:
     yield from (f"Left aside: {text}." for text in texts if text)
 
 
-def _way_out(facts: Sequence[Fact], hints: Sequence[str]) -> str:
-    """The last sentence: which of the project's own words to change, and what else would help."""
-    asked = {fact.asked: fact for fact in facts if fact.asked and not any(fact.asked in hint for hint in hints)}
-    relaxed = [text for text, fact in asked.items() if not fact.words.startswith("any version")]
-    dropped = [text for text, fact in asked.items() if fact.words.startswith("any version")]
+def _proposals(facts: Sequence[Fact], hints: Sequence[Proposal]) -> tuple[Proposal, ...]:
+    """Which of the project's own words to change, and what else may help."""
+    asked = {fact.asked: fact for fact in facts if fact.asked and not any(fact.asked in hint.words for hint in hints)}
+    unbounded = {text for text, fact in asked.items() if fact.words.startswith("any version")}
     places = [each for each in dict.fromkeys(fact.place for fact in facts) if each.startswith(("extra ", "group "))]
-    ways = [f"relax {listed(relaxed, ' or ')}"] if relaxed else []
-    ways += [f"do without {listed(dropped, ' or ')}"] if dropped else []
-    ways += dict.fromkeys(hints)
-    ways += [f"declare {listed(places)} as conflicting, so that they are never installed together"] * (len(places) > 1)
+    apart = f"declare {listed(places)} as conflicting, so that they are never installed together"
+    return (
+        *(Proposal(f"relax {text}", "relax", text) for text in asked if text not in unbounded),
+        *(Proposal(f"do without {text}", "drop", text) for text in asked if text in unbounded),
+        *dict.fromkeys(hints),
+        *([Proposal(apart)] if len(places) > 1 else []),
+    )
+
+
+def way_out(proposals: Sequence[Proposal]) -> str:
+    """The last sentence of a proof: all that is proposed, tried or not."""
+    ways = []
+    for deed, words in (("relax", "relax "), ("drop", "do without ")):
+        same = [each.asked for each in proposals if each.deed == deed]
+        ways += [words + listed(same, " or ")] if same else []
+    ways += [each.words for each in proposals if each.deed not in {"relax", "drop"}]
     if not ways:
         return "Nothing that the project asks for can be relaxed to get around this."
     return f"To go on, {listed(ways, ', or ')}."

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from bootstrap.errors import Proposal
 from bootstrap.project.model import Index
 from bootstrap.resolver.candidates import Candidates
 from bootstrap.resolver.clauses import Fact, split_package
 from bootstrap.resolver.facts import Facts
+from bootstrap.resolver.fitness import USE_PYTHON
 from bootstrap.resolver.versions import bit, newest
 from bootstrap.resolver.wording import Remark, listed, predicate
 
@@ -59,10 +61,10 @@ class Remarks:
         """What an index has instead of what was asked for."""
         candidates = question.candidates
         if candidates.direct is not None:
-            way = f"take {candidates.name} from elsewhere"
+            way = Proposal(f"take {candidates.name} from elsewhere")
             return Remark(f"{candidates.direct.url} is version {candidates.versions[0]}", (way,))
         own, variant = self.facts.request.index_for(candidates.name), self.facts.request.variant
-        ways = (f"choose another variant than `{variant}`",) if own is not None and variant else ()
+        ways = (Proposal(f"choose another variant than `{variant}`"),) if own is not None and variant else ()
         where = " and ".join(candidates.indexes) or _address(own)
         verb = "have" if len(candidates.indexes) > 1 else "has"
         if not where:
@@ -77,12 +79,12 @@ class Remarks:
         if not there:
             return Remark(f"{where} {verb} no {candidates.name}", ways)
         if builds := question.other_builds():
-            change = f"change {fact.asked} to `{candidates.name}=={builds[0].public}`"
+            change = _replacement(fact, f"{candidates.name}=={builds[0].public}")
             text = f"{where} {verb} it only as {listed([str(each) for each in builds])}"
             return Remark(text, (change, *ways) if fact.asked else ways)
         preview = question.preview()
         if preview is not None and fact.asked:
-            ways = (f"change {fact.asked} to `{candidates.name}>={preview}`, which is a pre-release", *ways)
+            ways = (_replacement(fact, f"{candidates.name}>={preview}", ", which is a pre-release"), *ways)
         return Remark(f"{where} {question.shown(there, verb)}", ways)
 
 
@@ -109,18 +111,20 @@ class _Question:
             if newer_than is None or version > newer_than:
                 by_reason.setdefault(self.candidates.why_not(version), []).insert(0, version)
         for reason, versions in by_reason.items():
-            remedy = self.candidates.remedy(versions[-1])
-            yield self.remark(versions, reason, remedy)
+            yield self.remark(versions, reason, _remedy(self.candidates.remedy(versions[-1])))
 
     def unasked(self) -> Iterator[Remark]:
         """Candidates that would fit but that nobody asked for in the way that they have to be asked for."""
         for yanked in reversed(self.wary(self.candidates.yanked)):
             why = self.candidates.files(self.candidates.versions.index(yanked))[0].yanked
-            pin = f"pin `{self.candidates.name}=={yanked}`"
+            pin = Proposal(
+                f"pin `{self.candidates.name}=={yanked}`", "add", instead=f"{self.candidates.name}=={yanked}"
+            )
             yield self.remark([yanked], f"was yanked{f' ({why})' if why else ''}", pin)
         previews = self.wary(self.candidates.prereleases & ~self.candidates.yanked)
         if previews:
-            yield self.remark(previews, "is a pre-release", "allow pre-releases (--pre)")
+            allow = Proposal("allow pre-releases (--pre)", "prereleases")
+            yield self.remark(previews, "is a pre-release", allow)
 
     def wary(self, mask: int) -> list[Version]:
         return [
@@ -137,12 +141,12 @@ class _Question:
             if not bit(index) & (self.candidates.yanked | self.candidates.prereleases) or not self.met_by(version)
         ]
 
-    def remark(self, versions: Sequence[Version], reason: str, remedy: str) -> Remark:
+    def remark(self, versions: Sequence[Version], reason: str, remedy: Proposal | None) -> Remark:
         plural = len(versions) > 1
         few = len(versions) <= SHOWN_RUN
         shown = listed([str(version) for version in versions]) if few else f"{versions[0]} to {versions[-1]}"
         text = f"{self.candidates.name} {shown} {predicate(reason, plural=plural)}"
-        return Remark(text, (remedy,) if remedy else ())
+        return Remark(text, () if remedy is None else (remedy,))
 
     def bounds(self) -> list[tuple[str, Version]]:
         """The versions that the question names, with their operators."""
@@ -176,6 +180,18 @@ class _Question:
         around = sorted({place for found in places for place in (found - 1, found) if 0 <= place < len(there)})
         nearest = f"; the nearest are {listed([str(there[place]) for place in around])}" if around else ""
         return f"{verb} only others, {there[0]} to {there[-1]}{nearest}"
+
+
+def _replacement(fact: Fact, requirement: str, remark: str = "") -> Proposal:
+    return Proposal(f"change {fact.asked} to `{requirement}`{remark}", "replace", fact.asked, requirement)
+
+
+def _remedy(words: str) -> Proposal | None:
+    """What the judge of files suggests; another Python can be tried."""
+    python = words.removeprefix(USE_PYTHON)
+    if python != words:
+        return Proposal(words, "python", instead=python)
+    return Proposal(words) if words else None
 
 
 def _address(index: Index | str | None) -> str:

@@ -53,7 +53,7 @@ class Request:
 class Event:
     """Something that happened while resolving; for whoever shows progress. Always told from the calling thread."""
 
-    kind: Literal["page", "try", "again", "warning"]
+    kind: Literal["page", "try", "again", "warning", "contradiction"]
     name: str
     detail: str = ""
 
@@ -63,5 +63,6 @@ Report = Callable[[Event], None]
 
 def place_of(label: str) -> str:
     """How to say where a requirement was made: " (extra `cpu`)", and nothing for the project's own dependencies."""
-    kind, _, name = label.partition(":")
-    return f" ({kind} `{name}`)" if name else ""
+    parts = (part.partition(":") for part in label.split("&") if part)
+    words = ", ".join(f"{kind} `{name}`" for kind, _, name in parts if name)
+    return f" ({words})" if words else ""

@@ -34,7 +34,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """A distribution that no index was asked for (PEP 610): an archive, a folder or a commit."""
+    """A distribution that no index was asked for (PEP 610): an archive, a folder or a commit.
+
+    Of a git repository `url` is all of `git+https://host/path@revision#subdirectory=…`. Once it is settled which
+    commit that is, `commit` is it and stands in the place of the revision, which is then kept in `revision`.
+    """
 
     url: str
     path: Path | None = None
@@ -42,6 +46,7 @@ class Direct:
     hashes: Mapping[str, str] = field(default_factory=dict)
     commit: str | None = None
     subdirectory: str | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from bootstrap.resolver.remarks import Remarks
 from bootstrap.resolver.request import Event, Report, Request
 from bootstrap.resolver.resolution import Direct, Resolution
 from bootstrap.resolver.solver import solve
-from bootstrap.resolver.supply import Supply
+from bootstrap.resolver.supply import WORKERS, Supply
 
 __all__ = ["Catalogue", "Event", "Report", "Request", "resolve"]
 
@@ -37,7 +37,7 @@ def resolve(
     *,
     metadata_of_sdist: Callable[[File | Direct], Metadata],
     report: Report | None = None,
-    workers: int = 16,
+    workers: int = WORKERS,
     memory: Memory | None = None,
 ) -> Resolution:
     """One graph of pinned packages for a request, every package as new as the rest allows.
@@ -72,7 +72,7 @@ def _followed(facts: Facts) -> Selection | None:
 
 def _settled(facts: Facts) -> Selection:
     """Search until nothing that was learned on the way changes the question."""
-    proof: tuple[str, ...] = ()
+    problem: NoSolutionError | None = None
     while True:
         try:
             selection = _search(facts)
@@ -83,9 +83,10 @@ def _settled(facts: Facts) -> Selection:
             if facts.grant_more():
                 facts.report(Event("again", "", "pre-releases or yanked versions that are asked for are let in"))
                 continue
-            proof = proof or _proof(contradiction.clause, facts)
             if not facts.foreign:
-                raise NoSolutionError(proof) from None
+                facts.report(Event("contradiction", "", "there is no solution"))
+                raise problem or _proof(contradiction.clause, facts) from None
+            problem = problem or _proof(contradiction.clause, facts)
             facts.refuse(tuple(facts.foreign))
             continue
         if not _take_back(facts, selection):
@@ -114,7 +115,7 @@ def _search(facts: Facts) -> Selection:
         return found
 
 
-def _proof(clause: Clause, facts: Facts) -> tuple[str, ...]:
+def _proof(clause: Clause, facts: Facts) -> NoSolutionError:
     shelves = {ROOT: Shelf(Domain(1))}
     for package in packages_of(clause) - {ROOT}:
         name, extra = split_package(package)

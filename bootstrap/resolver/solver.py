@@ -136,7 +136,16 @@ class _Solver:
 
     def forget(self, clause: Clause) -> None:
         for package in clause.terms:
-            del self.watch[package][clause]
+            self.watch[package].pop(clause, None)
+
+    def forget_settled(self, package: str) -> None:
+        """Watch no more what can never hold again, because this package cannot be in it whatever is decided.
+
+        Sixteen hundred releases that are refused one by one would otherwise all be looked at again for each of them.
+        """
+        held = self.state[package]
+        for clause in [each for each in self.watch[package] if not each.terms[package] & held]:
+            self.forget(clause)
 
     # Unit propagation --------------------------------------------------------------------------
 
@@ -155,6 +164,8 @@ class _Solver:
                     break
                 self.record(unit, self.full[unit] & ~clause.terms[unit], clause)
                 changed.append(unit)
+            if self.level == 0:
+                self.forget_settled(name)
 
     def possible(self, name: str) -> Iterator[Clause]:
         """The clauses that watch a package, newest first, but for those that another term contradicts."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from bootstrap.errors import Proposal
 from bootstrap.resolver.clauses import ROOT, Domain, Fact
 from bootstrap.resolver.versions import ABSENT, bit, describe, everything
 
@@ -47,7 +48,7 @@ class Remark:
     """What there is that would do but may not be taken, or what there is instead; and what would change that."""
 
     text: str = ""
-    ways_out: tuple[str, ...] = ()
+    ways_out: tuple[Proposal, ...] = ()
 
 
 Witness = Callable[[Sequence[Fact]], Remark]

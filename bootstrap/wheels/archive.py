@@ -9,22 +9,26 @@ and checksum behind the data, from tools that write to a pipe) has four possible
 
 from __future__ import annotations
 
+import os
 import struct
-import zlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from bootstrap.wheels.directory import BrokenArchiveError, Directory, Entry, extra_fields, wide
+from bootstrap.wheels.inflating import BrokenStreamError, crc32, inflater
 
-__all__ = ["Member", "content", "members"]
+__all__ = ["Member", "Reader", "content", "expected", "members", "proved", "reader_of", "whole_content"]
 
 LOCAL = struct.Struct("<4s5H3L2H")
-CHUNK = 1024 * 1024
+PACKED, UNPACKED = 256 * 1024, 1024 * 1024  # bytes that are taken at once
+USUAL_EXTRA = 64  # bytes of extra fields that are read together with a header
 STORED, DEFLATED = 0, 8
 ENCRYPTED, DESCRIBED, UTF8 = 0x0001, 0x0008, 0x0800
 SECRET = ENCRYPTED | 0x0040 | 0x2000  # strong encryption, masked headers
 MEANINGFUL = SECRET | DESCRIBED
 FULL_32 = 0xFFFFFFFF
+UNKNOWN = -1
 DESCRIPTORS = {  # what it may be, by its length
     12: struct.Struct("<3L"),
     16: struct.Struct("<4x3L"),
@@ -32,12 +36,16 @@ DESCRIPTORS = {  # what it may be, by its length
     24: struct.Struct("<4xL2Q"),
 }
 
+Reader = Callable[[int, int], bytes]
+"""The bytes from a start up to (not including) an end; fewer where the archive is over. Threads may share it."""
+
 
 class Member(NamedTuple):
-    """A member to read: its data starts at `start`."""
+    """A member to read: its data starts at `start`, where that is known, and the next thing at `limit`."""
 
     entry: Entry
     start: int
+    limit: int
 
 
 class _Header(NamedTuple):
@@ -50,42 +58,80 @@ class _Header(NamedTuple):
     start: int
 
 
-def members(file: BinaryIO, directory: Directory) -> tuple[list[Member], list[str]]:
-    """The members in the archive's order, and what is wrong with them or between them, a phrase each."""
-    found: list[Member] = []
-    issues: list[str] = []
+def reader_of(file: BinaryIO) -> Reader:
+    """Reads an opened file, at any place and by any thread."""
+    descriptor = file.fileno()
+    if hasattr(os, "pread"):
+        return lambda start, end: os.pread(descriptor, end - start, start)
+    lock = threading.Lock()
+
+    def read(start: int, end: int) -> bytes:
+        with lock:
+            file.seek(start)
+            return file.read(end - start)
+
+    return read
+
+
+def expected(directory: Directory) -> tuple[list[Member], list[str]]:
+    """The members in the archive's order, none of them looked at, and what is wrong with the directory by itself."""
     ordered = sorted(directory.entries, key=lambda each: each.offset)
     limits = [*(each.offset for each in ordered[1:]), directory.start]
-    if ordered and ordered[0].offset:
-        issues.append(f"{ordered[0].offset} bytes before the first file belong to nothing")
-    for entry, limit in zip(ordered, limits, strict=True):
+    found = [Member(entry, UNKNOWN, limit) for entry, limit in zip(ordered, limits, strict=True)]
+    before = ordered[0].offset if ordered else 0
+    return found, [f"{before} bytes before the first file belong to nothing"] if before else []
+
+
+def members(read: Reader, directory: Directory) -> tuple[list[Member], list[str]]:
+    """The members in the archive's order, and what is wrong with them or between them, a phrase each."""
+    unseen, issues = expected(directory)
+    found: list[Member] = []
+    for each in unseen:
         try:
-            header = _header(file, entry, limit)
+            member, wrong = _looked_at(read, each)
         except BrokenArchiveError as error:
             issues.append(str(error))
             continue
-        found.append(Member(entry, header.start))
-        issues += _unpackable(entry) or _disagreements(entry, header)
-        issues += _surroundings(file, entry, header.start + entry.compressed, limit)
+        found.append(member)
+        issues += wrong
     return found, issues
 
 
-def _header(file: BinaryIO, entry: Entry, limit: int) -> _Header:
+def proved(read: Reader, member: Member) -> Member:
+    """An expected member that is as expected. Raises BrokenArchiveError."""
+    if member.start != UNKNOWN:
+        return member
+    found, issues = _looked_at(read, member)
+    if issues:
+        raise BrokenArchiveError("; ".join(issues))
+    return found
+
+
+def _looked_at(read: Reader, member: Member) -> tuple[Member, list[str]]:
+    entry = member.entry
+    header = _header(read, entry, member.limit)
+    issues = _unpackable(entry) or _disagreements(entry, header)
+    issues += _surroundings(read, entry, header.start + entry.compressed, member.limit)
+    return Member(entry, header.start, member.limit), issues
+
+
+def _header(read: Reader, entry: Entry, limit: int) -> _Header:
     name = entry.filename
     if entry.offset + LOCAL.size > limit:
         raise BrokenArchiveError(f"{name!r} overlaps what comes after it")
-    file.seek(entry.offset)
-    fixed = file.read(LOCAL.size)
-    if fixed[:4] != b"PK\x03\x04":
+    head = read(entry.offset, min(limit, entry.offset + LOCAL.size + len(entry.raw) + USUAL_EXTRA))
+    if head[:4] != b"PK\x03\x04":
         raise BrokenArchiveError(f"{name!r} is not where the directory says")
-    _, _, flags, method, _, _, crc32, compressed, size, name_length, extra_length = LOCAL.unpack(fixed)
-    raw = file.read(name_length)
-    extra = file.read(extra_length)
+    _, _, flags, method, _, _, checksum, compressed, size, name_length, extra_length = LOCAL.unpack_from(head)
     start = entry.offset + LOCAL.size + name_length + extra_length
     if start + entry.compressed > limit:
         raise BrokenArchiveError(f"{name!r} overlaps what comes after it")
+    if start - entry.offset > len(head):
+        head = read(entry.offset, start)
+    raw = head[LOCAL.size : LOCAL.size + name_length]
+    extra = head[LOCAL.size + name_length : start - entry.offset]
     sizes = wide(extra_fields(extra, raw, name), name, size, compressed) if extra else (size, compressed)
-    return _Header(raw, flags, method, (crc32, *sizes), start)
+    return _Header(raw, flags, method, (checksum, *sizes), start)
 
 
 def _unpackable(entry: Entry) -> list[str]:
@@ -119,69 +165,97 @@ def _disagreements(entry: Entry, header: _Header) -> list[str]:
     return [f"{entry.filename!r}: its own header and the directory disagree about its {' and '.join(differing)}"]
 
 
-def _surroundings(file: BinaryIO, entry: Entry, end: int, limit: int) -> list[str]:
+def _surroundings(read: Reader, entry: Entry, end: int, limit: int) -> list[str]:
     """What lies between a member's data and the next thing: its descriptor, if it has one, and nothing else."""
     if not entry.flags & DESCRIBED:
         return [f"{limit - end} bytes behind {entry.filename!r} belong to nothing"] if limit > end else []
     form = DESCRIPTORS.get(limit - end)
     if form is None:
         return [f"{entry.filename!r} has no descriptor, which it announces"]
-    file.seek(end)
-    found = file.read(limit - end)
+    found = read(end, limit)
     signed = form.size in (16, 24)
     if form.unpack(found) != (entry.crc32, entry.compressed, entry.size) or (signed and found[:4] != b"PK\x07\x08"):
         return [f"{entry.filename!r}: its descriptor and the directory disagree"]
     return []
 
 
-def content(file: BinaryIO, member: Member) -> Iterator[bytes]:
-    """The unpacked bytes of a member, in chunks: never more than the directory says, and proved by its checksum.
+def content(read: Reader, member: Member) -> Iterator[bytes]:
+    """The unpacked bytes of a proved member, in chunks: never more than the directory says, and of its checksum.
 
     Raises BrokenArchiveError if they are others.
     """
     entry = member.entry
-    chunks = _stored(file, member) if entry.method == STORED else _inflated(file, member)
-    size = crc32 = 0
+    chunks = _stored(read, member) if entry.method == STORED else _inflated(read, member)
+    size = checksum = 0
     for chunk in chunks:
         size += len(chunk)
         if size > entry.size:
             raise BrokenArchiveError("it is longer than declared")
-        crc32 = zlib.crc32(chunk, crc32)
+        checksum = crc32(chunk, checksum)
         yield chunk
+    _ensure_as_declared(entry, size, checksum)
+
+
+def whole_content(read: Reader, member: Member) -> bytes:
+    """`content` at once, for what is small."""
+    entry = member.entry
+    packed = read(member.start, member.start + entry.compressed)
+    if len(packed) < entry.compressed:
+        raise BrokenArchiveError("it is cut off")
+    found = packed if entry.method == STORED else _inflated_at_once(packed, entry.size)
+    _ensure_as_declared(entry, len(found), crc32(found))
+    return found
+
+
+def _ensure_as_declared(entry: Entry, size: int, checksum: int) -> None:
     if size != entry.size:
         raise BrokenArchiveError("it is shorter than declared")
-    if crc32 != entry.crc32:
+    if checksum != entry.crc32:
         raise BrokenArchiveError("its checksum is wrong")
 
 
-def _stored(file: BinaryIO, member: Member) -> Iterator[bytes]:
-    file.seek(member.start)
-    left = member.entry.compressed
-    while left:
-        chunk = file.read(min(left, CHUNK))
+def _stored(read: Reader, member: Member) -> Iterator[bytes]:
+    here, end = member.start, member.start + member.entry.compressed
+    while here < end:
+        chunk = read(here, min(end, here + PACKED))
         if not chunk:
             raise BrokenArchiveError("it is cut off")
-        left -= len(chunk)
+        here += len(chunk)
         yield chunk
 
 
-def _inflated(file: BinaryIO, member: Member) -> Iterator[bytes]:
-    """The stream has to end where the packed data ends: nothing can hide behind it."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+def _inflated_at_once(packed: bytes, size: int) -> bytes:
+    stream = inflater()
     try:
-        for packed in _stored(file, member):
+        found = stream.decompress(packed, size + 1)
+    except BrokenStreamError as error:
+        raise BrokenArchiveError(f"it cannot be unpacked ({error})") from error
+    if len(found) > size:
+        raise BrokenArchiveError("it is longer than declared")
+    if not stream.eof:
+        raise BrokenArchiveError("its packed data is cut off")
+    if stream.unused_data:
+        raise BrokenArchiveError("something lies behind its packed data")
+    return found
+
+
+def _inflated(read: Reader, member: Member) -> Iterator[bytes]:
+    """The stream has to end where the packed data ends: nothing can hide behind it."""
+    stream = inflater()
+    try:
+        for packed in _stored(read, member):
             waiting = packed
-            while waiting and not inflater.eof:
-                yield inflater.decompress(waiting, CHUNK)
-                waiting = inflater.unconsumed_tail
-            if inflater.unused_data or (waiting and inflater.eof):
+            while waiting and not stream.eof:
+                yield stream.decompress(waiting, UNPACKED)
+                waiting = stream.unconsumed_tail
+            if stream.unused_data or (waiting and stream.eof):
                 raise BrokenArchiveError("something lies behind its packed data")
-        while not inflater.eof:
-            rest = inflater.decompress(b"", CHUNK)
+        while not stream.eof:
+            rest = stream.decompress(b"", UNPACKED)
             if not rest:
                 break
             yield rest
-    except zlib.error as error:
+    except BrokenStreamError as error:
         raise BrokenArchiveError(f"it cannot be unpacked ({error})") from error
-    if not inflater.eof:
+    if not stream.eof:
         raise BrokenArchiveError("its packed data is cut off")

@@ -21,6 +21,7 @@ from bootstrap.errors import RefusedError, UnreachableError
 from bootstrap.index.addresses import without_credentials
 from bootstrap.index.patience import Patience
 from bootstrap.wheels import journal
+from bootstrap.wheels.ahead import Follower
 from bootstrap.wheels.answers import OK, AstrayError, ChangedError, Given, LaterError, given, if_range
 from bootstrap.wheels.journal import Edition, Span, gaps
 from bootstrap.wheels.pace import MOST_LANES
@@ -37,8 +38,9 @@ TOLD = 256 * 1024  # bytes between two reports
 class Arrival:
     """`file` is `part`, opened for appending and locked."""
 
-    def __init__(self, download: Download, file: FileIO, part: Path, errand: Errand) -> None:
+    def __init__(self, download: Download, file: FileIO, part: Path, errand: Errand, follower: Follower) -> None:
         self.download, self.file, self.part, self.errand = download, file, part, errand
+        self.follower = follower
         self.shown = without_credentials(download.url).partition("#")[0].partition("?")[0]
         self.size = download.size
         self.validator = ""
@@ -104,6 +106,7 @@ class Arrival:
     def _cut(self, kept: int) -> None:
         """Forget everything from a byte on, and the journal after it, so that a kill between the two does no harm."""
         before = self._amount
+        self.follower.drop()
         self.file.truncate(min(kept, os.fstat(self.file.fileno()).st_size))
         discard(self.part.with_suffix(".journal"))
         self.have = ((0, kept),) if kept else ()
@@ -173,6 +176,7 @@ class Arrival:
             have=self.have,
             patience=self.patience,
             lanes=self.lanes,
+            follower=self.follower,
         )
         try:
             return pieces.complete(answer, found)

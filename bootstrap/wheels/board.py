@@ -3,8 +3,9 @@
     have ███████████░░░░░░░░███████░░░░░░░░░░░░░░░░░░░░
                     lane 1 ──>│      lane 2 ──>│ free
 
-Where nothing is free any more, a connection that is done takes over the second half of what the slowest one still has
-before it; that one stops there.
+The second claim is the end of the file, as the directory of an archive stands there. Where nothing is free any more, a
+connection that is done takes over the second half of what the slowest one still has before it; that one
+stops there.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bootstrap.wheels.journal import Span, gaps, merged
 __all__ = ["Board", "Lane"]
 
 LEAST = 2 * 1024 * 1024  # bytes that are worth a request of their own
+TAIL = 2 * 1024 * 1024  # bytes at the end that are wanted early: the directory of an archive is among them
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +37,7 @@ class Board:
 
     def __init__(self, have: Iterable[Span], size: int) -> None:
         self.size = size
+        self._tail = max(0, size - TAIL)
         self._free = list(gaps(have, size))
         self._lanes: list[Lane] = []
         self._lock = threading.Lock()
@@ -43,7 +46,7 @@ class Board:
         """The first free bytes, at most `amount`, or a part of another's; None where nothing is worth it."""
         with self._lock:
             if self._free:
-                start, end = self._free.pop(0)
+                start, end = self._last() or self._free.pop(0)
                 if end - start > amount + LEAST:
                     self._free.insert(0, (start + amount, end))
                     end = start + amount
@@ -53,6 +56,15 @@ class Board:
                 return None
             end, slowest.end = slowest.end, (slowest.position + slowest.end) // 2
             return self._taken(slowest.end, end)
+
+    def _last(self) -> Span | None:
+        """The free bytes at the end of the file, if nobody has begun with them; the first claim is another."""
+        if not self._lanes or self._free[-1][1] <= self._tail:
+            return None
+        start, end = self._free.pop()
+        if start < self._tail:
+            self._free.append((start, self._tail))
+        return max(start, self._tail), end
 
     def give_back(self, lane: Lane) -> None:
         """The lane is done; what it did not fetch is free again."""

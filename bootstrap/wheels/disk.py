@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bootstrap.errors import BootstrapError, CannotWriteError, NotPermittedError
 
-__all__ = ["explained", "file_system", "room", "size_text", "writing"]
+__all__ = ["explained", "file_system", "put", "room", "size_text", "writing"]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
@@ -84,6 +84,21 @@ def explained(error: OSError, what: str, folder: Path, needed: int | None = None
             f"({os.strerror(error.errno or 0)}); change its owner or mode, or name another folder."
         )
     return CannotWriteError(f"{what}: {where!s} cannot be written ({error.strerror or error}).")
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file whole: whoever reads it sees the old one or the new one. Its folder is made where there is none.
+
+    Others may read it as far as this user's umask lets them. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}-{os.urandom(4).hex()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

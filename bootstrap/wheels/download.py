@@ -2,11 +2,12 @@
 
     <root>/incoming/<sha256>.part     what has arrived so far of an archive whose hash was promised; it outlives a kill
     <root>/incoming/<sha256>.journal  which pieces of it that are, where it does not simply grow at its end
-    <root>/incoming/<random>.part     the same without a promise; removed when the download ends, however it ends
+    <root>/incoming/<address>.part    the same without a promise; removed when the download ends, however it ends
+    <root>/incoming/<address>.note    what hash that had, for who waited for it or asks within ten minutes
 
 A part is held under a lock, so two processes that want the same archive load it once: the second waits and then finds
-it in the store. What is in a part counts for nothing until the hash of all of it is the promised one. What nobody came
-back to for two weeks is removed.
+it in the store. <address> is half a hash of the address. What is in a part counts for nothing until the hash of all of
+it is the promised one. What nobody came back to for two weeks is removed.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from io import FileIO
 from pathlib import Path
 
 from bootstrap.errors import BadDistributionError, CannotWriteError, HashMismatchError
+from bootstrap.wheels.ahead import Ahead
 from bootstrap.wheels.arrival import Arrival, discard
-from bootstrap.wheels.disk import writing
-from bootstrap.wheels.store import Store, StoredWheel
+from bootstrap.wheels.disk import put, writing
+from bootstrap.wheels.preflight import ensure_room, needs_of
+from bootstrap.wheels.store import DOWNLOADS_KEPT, Store, StoredWheel
 from bootstrap.wheels.transfer import Download, Errand, Event, Source, StoppedError, Streamed
 
 if sys.platform != "win32":
@@ -38,8 +41,8 @@ __all__ = ["Download", "Event", "Source", "Streamed", "fetch"]
 PAUSE = 0.5  # seconds before the second attempt, doubled for each further one
 LOCKS = sys.platform != "win32"  # without them parts have names of their own, and nobody comes back to one
 PROMISED = hashlib.sha256().digest_size * 2  # letters of a part's name that is a hash
+NOTE, FRESH = ".note", 600.0  # seconds for which pages count as fresh where the server says nothing
 GRACE = 0.5  # seconds for noting what has arrived, when somebody interrupts
-OLD = 14 * 24 * 3600.0  # seconds
 
 
 def fetch(
@@ -50,9 +53,11 @@ def fetch(
     report: Callable[[Event], None],
     workers: int,
     pause: float = PAUSE,
+    environment: Path | None = None,
 ) -> Mapping[str, StoredWheel]:
     """Every file as an entry of the store, by its `url`; what the store has already is not loaded again.
 
+    The files of the wheels will be needed in `environment` too: there and in the store there has to be room for them.
     The biggest start first, `workers` at once; `report` is called from one thread at a time. The first failure stops
     the others. Raises UnreachableError, HashMismatchError, BadDistributionError, CannotWriteError, NotPermittedError.
     """
@@ -67,9 +72,12 @@ def fetch(
             found[each.url] = entry
             errand.say("stored", each)
     if missing:
+        sizes = [each.size or 0 for each in missing.values()]
+        ensure_room(needs_of(sizes, store.root, environment), f"fetching {len(sizes)} files")
         with writing("preparing downloads", store.root):
             store.incoming.mkdir(parents=True, exist_ok=True)
-            _sweep(store.incoming, time.time())
+            _sweep(store, time.time())
+            store.sweep()
         found.update(_fetch_missing(missing, errand, store, workers))
     return found
 
@@ -124,20 +132,37 @@ def _work(waiting: deque[tuple[Future[StoredWheel], Download]], errand: Errand, 
 def _fetch_one(download: Download, errand: Errand, store: Store) -> StoredWheel:
     part = _part_of(download, store)
     with writing(f"downloading {download.filename}", store.incoming, download.size), _held(part) as file:
-        found = store.find(download.sha256) if download.sha256 else None
+        known = download.sha256 or _noted(part)
+        found = store.find(known) if known else None
         if found is not None:
             errand.say("stored", download)
         else:
             found = _load(download, file, part, errand, store)
+            if download.sha256 is None:
+                put(part.with_suffix(NOTE), found.sha256.encode())
             errand.say("finished", download)
         _discard(part)
         return found
 
 
 def _part_of(download: Download, store: Store) -> Path:
-    """Where an archive gathers: under its hash, or under a name of its own that nobody will come back to."""
-    name = download.sha256.lower() if download.sha256 is not None and LOCKS else secrets.token_hex(16)
+    """Where an archive gathers: under its hash, or under a name that nobody comes back to after a break."""
+    if not LOCKS:
+        name = secrets.token_hex(16)
+    elif download.sha256 is not None:
+        name = download.sha256.lower()
+    else:
+        name = hashlib.sha256(download.url.encode()).hexdigest()[: PROMISED // 2]
     return store.incoming / f"{name}.part"
+
+
+def _noted(part: Path) -> str | None:
+    """The hash of what somebody else has just fetched from the same address."""
+    note = part.with_suffix(NOTE)
+    with contextlib.suppress(OSError):
+        if time.time() - note.stat().st_mtime < FRESH:
+            return note.read_text(encoding="ascii", errors="replace")
+    return None
 
 
 @contextlib.contextmanager
@@ -151,6 +176,8 @@ def _held(part: Path) -> Iterator[FileIO]:
             if not _is(part, file):
                 continue
             try:
+                if len(part.stem) != PROMISED:  # nothing would tell whether what a kill left is of the same file
+                    file.truncate(0)
                 yield file
             finally:
                 if len(part.stem) != PROMISED:
@@ -171,11 +198,17 @@ def _discard(part: Path) -> None:
     discard(part.with_suffix(".journal"))
 
 
-def _sweep(incoming: Path, now: float) -> None:
-    """Remove what nobody came back to, unless somebody is at it at this moment."""
-    for each in incoming.iterdir():
+def _sweep(store: Store, now: float) -> None:
+    """Remove what nobody will come back to, unless somebody is at it at this moment."""
+    for each in store.incoming.iterdir():
         with contextlib.suppress(OSError):
-            if now - each.stat().st_mtime < OLD:
+            # What has a name of its own, and what is in the store already, was left by a kill.
+            is_of_use = len(each.stem) == PROMISED and not store.folder_of(each.stem).exists()
+            if each.suffix == NOTE:
+                if now - each.stat().st_mtime > FRESH:
+                    each.unlink()
+                continue
+            if is_of_use and now - each.stat().st_mtime < DOWNLOADS_KEPT:
                 continue
             if each.suffix == ".part":
                 with _unheld(each) as free:
@@ -202,19 +235,26 @@ def _load(download: Download, file: FileIO, part: Path, errand: Errand, store: S
     """Load what is missing and hand the whole to the store."""
     errand.say("started", download, download.size or 0)
     promised = download.sha256.lower() if download.sha256 else None
-    errand.connections.first(download.url)
-    try:
-        arrival = Arrival(download, file, part, errand)
-        actual, patched = arrival.complete()
-        if promised and actual != promised and patched:
-            actual = arrival.again()
-    finally:
-        errand.connections.less(download.url)
-    if promised and actual != promised:
-        _discard(part)
-        raise HashMismatchError(download.filename, promised, actual)
+    with contextlib.closing(Ahead(download.filename, store.workplace, part.stem[:16])) as ahead:
+        actual = _arrived(Arrival(download, file, part, errand, ahead), promised)
+        if promised and actual != promised:
+            _discard(part)
+            raise HashMismatchError(download.filename, promised, actual)
+        contents = ahead.contents()
+        if contents is not None:
+            return store.keep(ahead.folder, contents, actual)
     try:
         return store.adopt(part, download.filename, actual)
     except BadDistributionError:
         _discard(part)  # it is what was promised, and would be refused again
         raise
+
+
+def _arrived(arrival: Arrival, promised: str | None) -> str:
+    """The hash of what came. What was put together from pieces, and wrongly, is fetched once more in one stream."""
+    arrival.errand.connections.first(arrival.download.url)
+    try:
+        actual, patched = arrival.complete()
+        return arrival.again() if promised and actual != promised and patched else actual
+    finally:
+        arrival.errand.connections.less(arrival.download.url)

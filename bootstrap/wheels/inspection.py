@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -22,15 +22,15 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from bootstrap.errors import BadDistributionError
-from bootstrap.wheels.archive import Member, content, members
-from bootstrap.wheels.directory import BrokenArchiveError, Entry, read_directory
+from bootstrap.wheels.archive import Member, Reader, expected, members, proved, reader_of, whole_content
+from bootstrap.wheels.directory import BrokenArchiveError, Directory, Entry, read_directory
 from bootstrap.wheels.disk import size_text
 from bootstrap.wheels.entry_points import programs
 from bootstrap.wheels.names import bad_names
 from bootstrap.wheels.record import Row, absent, rows_of, unproved
 from bootstrap.wheels.reserved import is_reserved
 
-__all__ = ["Plan", "damaged", "inspect", "refused"]
+__all__ = ["Plan", "damaged", "inspect", "outline", "refused"]
 
 # A wheel may be this many times its archive, or at least ROOM; past that it is taken for a decompression bomb.
 # Real wheels stay below 20 (debug symbols, tables of zeros); deflate itself ends near 1030.
@@ -49,7 +49,7 @@ LINES = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An archive that passed: what to unpack and how to prove each file. `members` excludes folders.
+    """An archive that passed: what to unpack and how to prove each file. `members` excludes its `folders`.
 
     `notes` are mistakes that are let pass.
     """
@@ -60,6 +60,7 @@ class Plan:
     pure: bool
     size: int
     members: tuple[Member, ...]
+    folders: tuple[Member, ...]
     rows: Mapping[str, Row]
     entry_points: str
     notes: tuple[str, ...]
@@ -93,8 +94,20 @@ def damaged(error: Exception) -> str:
     return f"the archive is damaged ({str(error) or type(error).__name__})"
 
 
+_Look = Callable[[Reader, Directory], tuple[list[Member], list[str]]]
+
+
 def inspect(file: BinaryIO, filename: str) -> Plan:
     """Check an opened archive against its file name. Raises BadDistributionError with everything that is wrong."""
+    return _inspected(file, reader_of(file), filename, members)
+
+
+def outline(file: BinaryIO, read: Reader, filename: str) -> Plan:
+    """The same for an archive that is still arriving: what stands before each member's data is for later to prove."""
+    return _inspected(file, read, filename, lambda _read, directory: expected(directory))
+
+
+def _inspected(file: BinaryIO, read: Reader, filename: str, look: _Look) -> Plan:
     promise = _promise(filename)
     try:
         directory = read_directory(file)
@@ -106,17 +119,18 @@ def inspect(file: BinaryIO, filename: str) -> Plan:
         *bad_names((each.filename for each in entries), linux_only=promise.linux_only),
         *_bad_kinds(entries),
     ]
-    found, broken = members(file, directory)
+    found, broken = look(read, directory)
     if issues or broken:
         raise refused(filename, [*issues, *broken])
-    return _planned(file, filename, promise, tuple(each for each in found if not each.entry.filename.endswith("/")))
+    return _planned(read, filename, promise, found)
 
 
-def _planned(file: BinaryIO, filename: str, promise: _Promise, files: tuple[Member, ...]) -> Plan:
+def _planned(read: Reader, filename: str, promise: _Promise, found: Iterable[Member]) -> Plan:
     """The second half: an archive that can be read may still be no wheel."""
+    files, folders = _sorted(found)
     names = [each.entry.filename for each in files]
     information = _information(names, filename)
-    texts = _small_files(file, files, information, filename)
+    texts = _small_files(read, files, information, filename)
     name, version, identity = _identity(promise, information, texts["METADATA"])
     rows, bad_rows = rows_of(texts["RECORD"], information)
     pure, notes, bad_wheel = _wheel(texts["WHEEL"])
@@ -133,7 +147,15 @@ def _planned(file: BinaryIO, filename: str, promise: _Promise, files: tuple[Memb
         raise refused(filename, issues)
     size = sum(each.entry.size for each in files)
     notes += absent(names, rows, information)
-    return Plan(name, version, information, pure, size, files, rows, entry_points, tuple(notes))
+    return Plan(name, version, information, pure, size, files, folders, rows, entry_points, tuple(notes))
+
+
+def _sorted(found: Iterable[Member]) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
+    files: list[Member] = []
+    folders: list[Member] = []
+    for each in found:
+        (folders if each.entry.filename.endswith("/") else files).append(each)
+    return tuple(files), tuple(folders)
 
 
 def _promise(filename: str) -> _Promise:
@@ -179,7 +201,7 @@ def _information(names: Iterable[str], filename: str) -> str:
     return found[0]
 
 
-def _small_files(file: BinaryIO, files: Iterable[Member], information: str, filename: str) -> Mapping[str, str]:
+def _small_files(read: Reader, files: Iterable[Member], information: str, filename: str) -> Mapping[str, str]:
     by_name = {each.entry.filename: each for each in files if each.entry.filename.startswith(f"{information}/")}
     texts: dict[str, str] = {}
     issues: list[str] = []
@@ -194,7 +216,7 @@ def _small_files(file: BinaryIO, files: Iterable[Member], information: str, file
             issues.append(f"{path} is unbelievably large ({size_text(member.entry.size)})")
             continue
         try:
-            text = b"".join(content(file, member))
+            text = whole_content(read, proved(read, member))
             texts[short] = text.decode("utf-8", "replace" if short == "METADATA" else "strict")
         except UnicodeDecodeError:
             issues.append(f"{path} is not UTF-8 text")

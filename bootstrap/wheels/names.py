@@ -22,10 +22,22 @@ DRIVE = re.compile(r"(?:^|/)[A-Za-z]:")
 # for a file, and an older one fails to write it, which harms nobody.
 DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?", re.IGNORECASE)
 MODULE = (".py", ".pyi")
+# Nearly every name is one about which nothing needs to be asked: plain ASCII, no device, no dot at the end of a part.
+ORDINARY = re.compile(
+    r"(?:(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|\Z))(?:[\w+-]|\.(?![./]|\Z))+(?:/|\Z))+",
+    re.ASCII | re.IGNORECASE,
+)
+SHORT = 250  # characters
 
 
 def bad_name(name: str) -> str:
     """What is wrong with one name, as the rest of a sentence; "" if nothing is."""
+    if len(name) <= SHORT and ORDINARY.fullmatch(name):
+        return ""
+    return _wrong_with(name)
+
+
+def _wrong_with(name: str) -> str:
     parts = name.removesuffix("/").split("/")
     checks = (
         (CONTROL.search(name) is not None, "has a control character in its name"),

@@ -1,7 +1,9 @@
 """One large file over several connections: each fetches pieces of it and writes them to their place in the file.
 
     board   who fetches which bytes         pace      how many connections
-    journal which bytes have arrived        follower  hashes what is complete from the beginning on, as it grows
+    journal which bytes have arrived        ahead     unpacks what has arrived
+
+What is complete from the beginning on is hashed as it grows.
 
 Every answer has to say that it holds the bytes that were asked for, of the file whose first piece came first. A server
 that sends something else a few times, or another file, ends the work in pieces; what is done then is the caller's
@@ -19,6 +21,7 @@ from pathlib import Path
 
 from bootstrap.errors import RefusedError, UnreachableError
 from bootstrap.index.patience import Patience
+from bootstrap.wheels.ahead import Follower
 from bootstrap.wheels.answers import AstrayError, ChangedError, Given, LaterError, given, if_range
 from bootstrap.wheels.board import Board, Lane
 from bootstrap.wheels.journal import Edition, Journal, Span
@@ -57,11 +60,13 @@ class Pieces:
         have: tuple[Span, ...],
         patience: Patience,
         lanes: int,
+        follower: Follower,
     ) -> None:
         self.errand, self.download, self.part, self.edition = errand, download, part, edition
         self.board = Board(have, edition.size)
         self.journal = Journal(part.with_suffix(".journal"), edition, have)
         self.patience, self.pace = patience, Pace()
+        self.follower = follower
         self.validator = edition.validator
         self.lock = threading.Lock()
         self.lanes, self.wanted = 1, lanes
@@ -77,10 +82,11 @@ class Pieces:
         Raises UnreachableError, RefusedError, ChangedError, NoPiecesError, StoppedError, OSError.
         """
         digest = hashlib.sha256()
-        follower = threading.Thread(target=self._follow, args=(digest.update,), daemon=True)
-        follower.start()
+        hashing = threading.Thread(target=self._follow, args=(digest.update,), daemon=True)
+        hashing.start()
         try:
             first = self.board.claim((found.end or self.board.size) - found.start)
+            self.follower.follow(self.part, self.board, self._fail)
             with self.lock:
                 self._widen()
             self._work(first, answer, found)
@@ -88,7 +94,7 @@ class Pieces:
                 self._work(self._next())
         finally:
             self._join()
-            follower.join()  # a failure has told it to end
+            hashing.join()  # a failure has told it to end
             self.journal.close()
         if self.failure is not None:
             raise self.failure
@@ -281,6 +287,7 @@ class Pieces:
             if self.failure is None:
                 self.failure = error
         self.over.set()
+        self.follower.drop()
 
 
 def _write(file: FileIO, chunk: bytes) -> None:

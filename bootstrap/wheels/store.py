@@ -2,12 +2,14 @@
 
     <root>/wheels/<aa>/<sha256>/wheel.json    what is in it (bootstrap/wheels/contents.py)
     <root>/wheels/<aa>/<sha256>/tree/         its files
-    <root>/building/<sha256>-<pid>-<random>/  an entry in the making
+    <root>/wheels/<aa>/<sha256>/settled       empty: they are on the disk for certain (bootstrap/wheels/durable.py)
+    <root>/building/<sha256>-<pid>-<random>/  an entry in the making, held by its maker (making.py), or on its way out
     <root>/incoming/                          archives on their way (bootstrap/wheels/download.py)
     <root>/store.lock                         held by who links entries and by who removes them (holding.py)
 
 An entry appears by one rename of a finished folder and disappears by one, so whoever sees it sees all of it. If two
 processes make the same entry, the first rename wins and the other takes that one. Readers need no permission to write.
+An entry that a power cut has damaged is as good as none, and whoever makes it again takes its place.
 A removed entry harms no environment: links and copies keep their files, and what is wanted again is fetched again.
 """
 
@@ -22,9 +24,8 @@ import json
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,12 +33,17 @@ from bootstrap.errors import HashMismatchError, InputError
 from bootstrap.wheels import holding
 from bootstrap.wheels.contents import Contents
 from bootstrap.wheels.disk import writing
+from bootstrap.wheels.durable import boot
+from bootstrap.wheels.making import made_beside, remove, sweep
 
-__all__ = ["Store", "StoredWheel", "sha256_of"]
+__all__ = ["DOWNLOADS_KEPT", "Store", "StoredWheel", "sha256_of"]
 
 CHUNK = 1024 * 1024
 DIGEST = re.compile(r"[0-9a-f]{64}")
 TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+SETTLED = "settled"
+DOWNLOADS_KEPT = 14 * 86400.0
+"""Seconds for which the beginning of a download waits in `incoming` for somebody to come back to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +90,20 @@ class Store:
     def incoming(self) -> Path:
         return self.root / "incoming"
 
+    @property
+    def workplace(self) -> Path:
+        """Where entries are made."""
+        return self.root / "building"
+
     def folder_of(self, sha256: str) -> Path:
         """Where an entry is or would be."""
         return self.root / "wheels" / sha256[:2] / sha256
 
     def find(self, sha256: str) -> StoredWheel | None:
-        """The entry of an archive's hash (64 hex digits), or None. Raises InputError if the entry is damaged."""
+        """The entry of an archive's hash (64 hex digits), or None, also where a power cut has taken files of it.
+
+        Raises InputError if its description is damaged.
+        """
         sha256 = sha256.lower()
         if not DIGEST.fullmatch(sha256):
             return None
@@ -100,10 +114,25 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return None
         try:
-            return StoredWheel(sha256, folder, Contents.from_json(json.loads(text)))
-        except (ValueError, LookupError, TypeError) as error:
+            document = json.loads(text)
+            wheel = StoredWheel(sha256, folder, Contents.from_json(document))
+            made_in = document.get("boot", "")
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             problem = "is damaged; `torchstrap cache verify` takes it out, and the next sync makes it again"
             raise InputError(folder / "wheel.json", problem) from error
+        return wheel if (made_in and made_in == boot()) or self._outlived(wheel) else None
+
+    def _outlived(self, wheel: StoredWheel) -> bool:
+        """Whether what was made before the machine was started is whole; looked at once, where that can be noted."""
+        note = f"{wheel.folder}/{SETTLED}"
+        if os.path.exists(note):  # noqa: PTH110 - an environment asks for hundreds
+            return True
+        if self.damage(wheel):
+            return False
+        if boot():  # what can be read after a start is on the disk
+            with suppress(OSError):
+                os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+        return True
 
     def add(self, archive: Path, filename: str, sha256: str | None = None) -> StoredWheel:
         """Hash, check and unpack a wheel's archive, which stays where it is.
@@ -124,23 +153,31 @@ class Store:
         found = self.find(sha256)
         if found is not None:
             return found
+        with (
+            writing(f"unpacking {filename}", self.root, unpacked_size(archive)),
+            made_beside(self.workplace, sha256[:16]) as building,
+        ):
+            return self.keep(building, unpack(archive, filename, building / "tree"), sha256)
+
+    def keep(self, building: Path, contents: Contents, sha256: str) -> StoredWheel:
+        """Give its place to a wheel whose files are in `building`/tree already. Raises OSError."""
         folder = self.folder_of(sha256)
-        building = self.root / "building" / f"{sha256[:16]}-{os.getpid()}-{secrets.token_hex(4)}"
-        with writing(f"unpacking {filename}", self.root, unpacked_size(archive)):
-            try:
-                building.mkdir(parents=True)
-                contents = unpack(archive, filename, building / "tree")
-                self._describe(building, contents)
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                _settle(building, folder)
-            finally:
-                shutil.rmtree(building, ignore_errors=True)
+        self._describe(building, contents)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not _put(building, folder) and self.find(sha256) is None:
+            remove(self.set_aside(folder))
+            _put(building, folder)
         return self.find(sha256) or StoredWheel(sha256, folder, contents)
+
+    def sweep(self) -> None:
+        """Remove what killed processes were making."""
+        sweep(self.workplace)
 
     @staticmethod
     def _describe(building: Path, contents: Contents) -> None:
         with (building / "wheel.json").open("w", encoding="utf-8") as file:
-            json.dump(contents.to_json(), file, ensure_ascii=False, separators=(",", ":"))
+            document = {**contents.to_json(), "boot": boot()}
+            json.dump(document, file, ensure_ascii=False, separators=(",", ":"))
             file.flush()
             os.fsync(file.fileno())
 
@@ -200,7 +237,7 @@ class Store:
         """Take an entry away; environments that were linked from it keep their files."""
         leaving = self.take_out(sha256)
         with writing(f"removing {sha256[:16]}", self.root):
-            shutil.rmtree(leaving)
+            remove(leaving)
 
 
 def _paths(wheel: StoredWheel) -> Iterator[str]:
@@ -235,10 +272,12 @@ def _size(path: str) -> int | None:
         return None
 
 
-def _settle(building: Path, folder: Path) -> None:
-    """Move the finished entry to its place, or leave the place to whoever was first."""
+def _put(building: Path, folder: Path) -> bool:
+    """Move the finished entry to its place; False, and the place left, to whoever was first."""
     try:
         building.rename(folder)
     except OSError as error:
         if error.errno not in TAKEN:
             raise
+        return False
+    return True

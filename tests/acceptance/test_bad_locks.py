@@ -95,6 +95,31 @@ def merged(text: str) -> str:
             id="another version",
         ),
         pytest.param(
+            lambda t: re.sub(r'\[\[packages\]\]\nname = "filelock".*?(?=\[\[packages)', "", t, flags=re.DOTALL),
+            65,
+            "was edited by hand: torch needs filelock, which is not in it",
+            "`torchstrap lock` writes it anew",
+            id="a package taken out",
+        ),
+        pytest.param(
+            lambda t: re.sub(r'(filelock-[^"]*\.whl".*sha256 = ")[0-9a-f]{64}', r"\g<1>abc", t),
+            65,
+            "was edited by hand: the sha256 of filelock-",
+            "`torchstrap lock` writes it anew",
+            id="no hash",
+        ),
+        pytest.param(
+            lambda t: t[: len(t) // 2], 65, "is not valid TOML", "`torchstrap lock` writes it anew", id="half of it"
+        ),
+        pytest.param(lambda _: "", 65, "it has no lock-version", "move it away", id="nothing in it"),
+        pytest.param(
+            lambda t: t[: t.index("[tool.torchstrap]")],
+            65,
+            "[tool.torchstrap] is not a table",
+            "`torchstrap lock` writes the lock anew",
+            id="without our table",
+        ),
+        pytest.param(
             lambda t: t.replace('project = "seed-9640"', 'project = "another"'),
             65,
             "is the lock of another, and this project is seed-9640",
@@ -157,3 +182,25 @@ def test_the_lock_of_another_project_is_not_used_without_frozen(workplace: Workp
     place.write(pyproject("typing-extensions", "numpy").replace('"minimal"', '"other"'))
     assert "numpy" in {each["name"] for each in place.sync()["packages"]}
     assert 'project = "other"' in (place.folder / "pylock.toml").read_text()
+
+
+def test_a_lock_of_a_slightly_newer_format_is_used_with_a_warning(locked: Workplace) -> None:
+    lock = locked.folder / "pylock.toml"
+    lock.write_text(lock.read_text().replace('lock-version = "1.0"', 'lock-version = "1.9"'))
+    done = locked.run("sync", "--frozen", "--extra", "cpu", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "is in lock format 1.9, and this torchstrap knows 1.0" in done.stderr
+    assert "update torchstrap" in done.stderr
+    assert "minor version" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("lock",), ("lock", "--check")], ids=["written", "looked at"])
+def test_a_lock_of_ours_that_cannot_be_read_is_written_anew(locked: Workplace, words: tuple[str, ...]) -> None:
+    lock = locked.folder / "pylock.toml"
+    good = lock.read_text()
+    lock.write_text(good[: len(good) // 2])
+    done = locked.run(*words)
+    assert done.returncode == (1 if "--check" in words else 0), done.stderr
+    assert "is not valid TOML" in done.stderr
+    assert ("That is done now" in done.stderr) is ("--check" not in words)
+    assert (lock.read_text() == good) is ("--check" not in words)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 
+from bootstrap.wheels.making import made_beside
 from bootstrap.wheels.store import Store
 from tests.acceptance.running import Workplace, pyproject
 from tests.making import make_wheel
@@ -192,6 +193,36 @@ def test_an_environment_for_builds_goes_when_nobody_has_used_it_for_long(place: 
     os.utime(build, (LONG_AGO, LONG_AGO))
     assert collected(place)["litter"]["entries"] == 1
     assert not build.exists()
+
+
+def test_an_archive_goes_when_nobody_has_used_it_for_long(place: Workplace) -> None:
+    name = "oldfashioned"
+    place.replica.add_file("default", name, "1.0", f"{name}-1.0.tar.gz", source_distribution(name))
+    place.write(pyproject(name))
+    place.sync()
+    (archive,) = (place.cache / "archives").iterdir()
+    assert collected(place)["litter"]["entries"] == 0
+    os.utime(archive, (LONG_AGO, LONG_AGO))
+    shutil.rmtree(place.folder / ".venv.generations")
+    place.sync()
+    assert collected(place)["litter"]["entries"] == 0, "it was used again"
+    os.utime(archive, (LONG_AGO, LONG_AGO))
+    assert collected(place, "--dry-run")["litter"]["entries"] == 1
+    assert archive.exists()
+    assert collected(place)["litter"]["entries"] == 1
+    assert not archive.exists()
+    shutil.rmtree(place.folder / ".venv.generations")
+    place.sync()
+
+
+def test_what_killed_processes_left_goes_and_what_is_being_made_stays(place: Workplace) -> None:
+    left = place.cache / "building" / "0123456789abcdef-7-01234567"
+    (left / "tree").mkdir(parents=True)
+    (left / "tree" / "file").write_text("x" * 1000)
+    with made_beside(place.cache / "building", "fedcba9876543210") as making:
+        assert collected(place)["litter"]["entries"] == 1
+        assert making.exists()
+    assert not left.exists()
 
 
 def source_distribution(name: str) -> bytes:

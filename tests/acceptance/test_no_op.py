@@ -157,6 +157,72 @@ def test_a_gpu_that_is_not_used_is_said_every_time(workplace: Workplace, tmp_pat
     assert FULL not in second.stderr
 
 
+@pytest.fixture
+def locked(workplace: Workplace) -> Workplace:
+    """A project in automatic mode with its lock, which has notes to repeat: variants that nobody publishes here."""
+    place = workplace.with_variables(TORCHSTRAP_PYTHON_VERSION="3.11", TORCHSTRAP_PLATFORM="linux_x86_64")
+    place.write(pyproject("typing-extensions"))
+    assert place.run("lock").returncode == 0
+    return place
+
+
+def test_a_second_lock_loads_next_to_nothing_and_says_the_same(locked: Workplace, tmp_path: Path) -> None:
+    done = record(locked, tmp_path, "lock")
+    assert (done.code, done.events, done.output) == (0, [], "")
+    assert done.said.endswith("pylock.toml: 1 packages, Python 3.11, linux_x86_64, unchanged\n")
+    assert done.modules <= LIGHT | OURS
+    assert record(locked, tmp_path, "lock", "-q").said == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--check",), ("--upgrade",), ("-o", "-"), ("--upgrade-package", "typing-extensions"), ("--pre",)],
+    ids=" ".join,
+)
+def test_a_lock_that_is_asked_for_something_else_looks_again(
+    locked: Workplace, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    for _ in range(2):
+        done = record(locked, tmp_path, "lock", *words)
+        assert done.code == 0
+        if words != ("--pre",):
+            assert "packaging" in done.modules
+    assert "packaging" in record(locked, tmp_path, "lock", "--project", ".", "--no-cache").modules
+
+
+@pytest.mark.parametrize(
+    ("change", "is_new"),
+    [
+        (lambda place: place.write(pyproject("typing-extensions", "six")), True),
+        (lambda place: (place.folder / "pylock.toml").unlink(), True),
+        (
+            lambda place: (place.folder / "pylock.toml").write_text((place.folder / "pylock.toml").read_text() + "#"),
+            True,
+        ),
+        (lambda place: (place.folder / "pyproject.toml").touch(), False),
+    ],
+    ids=["another project", "the lock is gone", "the lock is another", "touched"],
+)
+def test_a_lock_is_looked_at_when_something_changed(
+    locked: Workplace, tmp_path: Path, change: Callable[[Workplace], object], *, is_new: bool
+) -> None:
+    change(locked)
+    done = record(locked, tmp_path, "lock")
+    assert done.code == 0
+    assert "packaging" in done.modules
+    assert done.said.endswith("unchanged\n") != is_new
+    assert "packaging" not in record(locked, tmp_path, "lock").modules
+
+
+def test_what_could_not_be_locked_is_tried_again(locked: Workplace, tmp_path: Path) -> None:
+    place = locked.with_variables(TORCHSTRAP_PLATFORM="")
+    place.write(pyproject("typing-extensions", "absent-anywhere ; sys_platform == 'win32'"))
+    for _ in range(2):
+        done = record(place, tmp_path, "lock", "--python-version", "3.11")
+        assert "packaging" in done.modules
+        assert "absent-anywhere" in done.said
+
+
 Change = Callable[[Workplace], Workplace]
 
 

@@ -1,15 +1,18 @@
 """Whole-process times of `torchstrap` beside `uv`, on the same project, the same index, in the same run.
 
-    python -m tests.benchmarks.beside_uv [--runs 5] [--torchstrap COMMAND] [--uv COMMAND]
+    python -m tests.benchmarks.beside_uv [--runs 5] [--torchstrap COMMAND] [--uv COMMAND] [--only WORD]…
 
-Three jobs, each alternating between the two so that a drift of the machine hits both:
+Jobs, each alternating between the two so that a drift of the machine hits both:
 
-    nothing to do    `sync` of an environment that is as it should be
+    nothing to do    `sync` of an environment that is as it should be; `run -- true` in it
     warm store       `sync` into a new environment, everything cached, the lock present
     cold resolution  `lock` with an empty cache, for this Python on this platform, and for all: uv always does all
+    switch           `sync` from cpu to cu128 and back, which both have done before: 41 packages and 13,000 files of the
+                     replica of the PyTorch indexes, which is what the real ones have (their bytes do not matter here)
 
-Prints a Markdown table of medians and the ratio of medians. Both use the default index and ignore pip's configuration.
-`uv` comes from the default index (`pip install uv`); it is no dependency of ours.
+Prints a Markdown table of medians and the ratio of medians, of wall time and of processor time (user and system, which
+a busy machine changes less). Both use the default index and ignore pip's configuration. `uv` comes from the default
+index (`pip install uv`); it is no dependency of ours.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import resource
 import shlex
 import shutil
 import statistics
@@ -24,12 +28,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+from tests.replica import Replica
+from tests.torture.places import VARIANTS, contenders, prepared
 
 PROJECT = Path(__file__).parent.parent / "projects" / "two-hundred"
 ROOT = Path(__file__).parent.parent.parent
+
+
+class Cost(NamedTuple):
+    """Seconds of wall time, and of processor time of all children."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Cost:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return cls(time.perf_counter(), used.ru_utime + used.ru_stime)
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.wall - other.wall, self.cpu - other.cpu)
 
 
 @dataclass(frozen=True)
@@ -41,8 +64,8 @@ class Contender:
     folder: Path
     cache: Path
 
-    def run(self, *arguments: str, **variables: str) -> float:
-        """Wall seconds of one run that has to succeed."""
+    def run(self, *arguments: str, **variables: str) -> Cost:
+        """What one run costs, which has to succeed."""
         environ = {
             name: value
             for name, value in os.environ.items()
@@ -57,12 +80,12 @@ class Contender:
             **variables,
         }
         whole = (*self.command, *arguments)
-        begin = time.perf_counter()
+        begin = Cost.now()
         done = subprocess.run(whole, cwd=self.folder, env=environ, capture_output=True, text=True, check=False)
-        seconds = time.perf_counter() - begin
+        cost = Cost.now() - begin
         if done.returncode:
             sys.exit(f"{shlex.join(whole)} failed:\n{done.stderr}")
-        return seconds
+        return cost
 
     def forget(self, *names: str) -> None:
         """Take parts of the working folder, or the cache, out of sight.
@@ -97,17 +120,45 @@ JOBS = (
     Job("cold resolution, every Python and platform", EVERYTHING_ANEW, ("lock",)),
     Job("warm store, new environment", (".venv", ".venv.generations"), ("sync",)),
     Job("nothing to do", (), ("sync",)),
+    Job("nothing to do, `run -- true`", (), ("run", "--", "true")),
 )
+SWITCH = "switch from cpu to cu128 and back, each way"
+FILES = 13_000
 
 
-def measure(contenders: Sequence[Contender], job: Job, runs: int, before: Callable[[Contender], None]) -> list[float]:
-    """Median seconds of each contender, taken in turns."""
-    times: dict[str, list[float]] = {each.name: [] for each in contenders}
+def measure(contenders: Sequence[Contender], job: Job, runs: int) -> list[list[Cost]]:
+    """What each contender took, in turns."""
+    costs: list[list[Cost]] = [[] for _ in contenders]
     for _ in range(runs):
-        for each in contenders:
-            before(each)
-            times[each.name].append(each.run(*job.arguments, **job.variables))
-    return [statistics.median(times[each.name]) for each in contenders]
+        for each, own in zip(contenders, costs, strict=True):
+            each.forget(*job.forget)
+            own.append(each.run(*job.arguments, **job.variables))
+    return costs
+
+
+def measure_switching(folder: Path, uv: str, runs: int) -> list[list[Cost]]:
+    """The same for switches, there and back."""
+    with Replica() as replica:
+        places = contenders(folder, prepared(replica, FILES), uv)
+        for each in places:
+            for variant in (*VARIANTS, *VARIANTS):
+                each.must_sync(variant)
+        costs: list[list[Cost]] = [[] for _ in places]
+        for _ in range(runs):
+            for variant in VARIANTS:
+                for each, own in zip(places, costs, strict=True):
+                    begin = Cost.now()
+                    code, said, _ = each.sync(variant)
+                    own.append(Cost.now() - begin)
+                    if code:
+                        sys.exit(said)
+        return costs
+
+
+def row(name: str, costs: Sequence[Sequence[Cost]]) -> str:
+    """One line of the table."""
+    (wall, cpu), (their_wall, their_cpu) = (map(statistics.median, zip(*each, strict=True)) for each in costs)
+    return f"| {name} | {wall:.3f} s | {their_wall:.3f} s | {wall / their_wall:.2f} | {cpu / their_cpu:.2f} |"
 
 
 def main() -> int:
@@ -115,22 +166,26 @@ def main() -> int:
     options.add_argument("--runs", type=int, default=5)
     options.add_argument("--torchstrap", default=f"{sys.executable} -m bootstrap")
     options.add_argument("--uv", default=shutil.which("uv") or "uv")
+    options.add_argument("--only", action="append", default=[], help="a word in the names of jobs")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="beside-uv-") as name:
         place = Path(name)
-        contenders = []
+        rivals = []
         for title, command in (("torchstrap", asked.torchstrap), ("uv", asked.uv)):
             folder = place / title
             shutil.copytree(PROJECT, folder)
-            contenders.append(Contender(title, tuple(shlex.split(command)), folder, place / f"{title}-cache"))
+            rivals.append(Contender(title, tuple(shlex.split(command)), folder, place / f"{title}-cache"))
         os.environ["PYTHONPATH"] = str(ROOT)
-        print(f"| {asked.runs} runs each, medians | torchstrap | uv | ratio |\n|---|---|---|---|")
+        print(f"| {asked.runs} runs each, medians | torchstrap | uv | ratio | of CPU time |\n|---|---|---|---|---|")
         for job in JOBS:
-            if job.arguments == ("sync",):
-                for each in contenders:
+            if asked.only and not any(word in job.name for word in asked.only):
+                continue
+            if job.arguments[0] != "lock":
+                for each in rivals:
                     each.run("sync")
-            ours, theirs = measure(contenders, job, asked.runs, lambda each: each.forget(*job.forget))  # noqa: B023
-            print(f"| {job.name} | {ours:.3f} s | {theirs:.3f} s | {ours / theirs:.2f} |", flush=True)
+            print(row(job.name, measure(rivals, job, asked.runs)), flush=True)
+        if not asked.only or any(word in SWITCH for word in asked.only):
+            print(row(SWITCH, measure_switching(place, asked.uv, asked.runs)), flush=True)
     return 0
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.environment import known, proofs
+from bootstrap.environment.proof import Proof
 from bootstrap.environment.proofs import Proofs, key_of
-from bootstrap.environment.verification import Proof
 from probes import Gpu, Machine, NvidiaDriver, System, Unknown
 
 GPU = Gpu("nvidia", "NVIDIA H100", "NVML", uuid="GPU-1", compute_capability=(9, 0))
@@ -22,24 +22,25 @@ FILES = (["torch", "2.6.0", "torch.whl", "ab"],)
 
 def test_remembers_what_was_proven(tmp_path: Path) -> None:
     some = Proofs(tmp_path / "proofs")
-    assert "key" not in some
-    some.remember("key", Proof("3.11.7", "2.6.0"))
-    assert "key" in some
-    assert "other" not in some
+    assert some.recall("key") is None
+    proof = Proof("3.11.7", "2.6.0+cu128", "12.8", devices=("cuda:0 NVIDIA L4",))
+    some.remember("key", proof)
+    assert some.recall("key") == proof
+    assert some.recall("other") is None
 
 
 def test_what_is_damaged_proves_nothing(tmp_path: Path) -> None:
     some = Proofs(tmp_path)
     for text in ("", "{", "[]", '{"nothing": 1}'):
         (tmp_path / "key.json").write_text(text)
-        assert "key" not in some, text
+        assert some.recall("key") is None, text
 
 
 def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     some = Proofs(tmp_path / "file" / "proofs")
     some.remember("key", Proof("3.11.7"))
-    assert "key" not in some
+    assert some.recall("key") is None
 
 
 @pytest.mark.parametrize(

@@ -324,3 +324,38 @@ class TestCertificates:
     def test_bundle_that_is_missing_is_named(self, secure: tuple[str, Path], connect: Connect) -> None:
         with pytest.raises(ConfigurationError, match="/no/such/bundle"):
             connect(NetworkSettings(cert="/no/such/bundle")).get(secure[0])
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
+def test_refuses_an_answer_that_no_page_can_be(server: Server, client: Client, packed: bool) -> None:
+    body = b"<a href=x>x</a>" * (50 << 20 >> 4)
+    server.routes["/"] = (
+        Reply(200, gzip.compress(body, 1), {"content-encoding": "gzip"}) if packed else Reply(200, body)
+    )
+    with pytest.raises(RefusedError, match="has more than 32 MB"):
+        client.get(f"{server.url}/")
+    assert len(server.asked) == 1
+
+
+def test_does_not_wait_for_an_answer_that_comes_in_drops(connect: Connect) -> None:
+    done = threading.Event()
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            while not done.wait(0.02):
+                self.wfile.write(b".")
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Dripping) as dripping:
+        threading.Thread(target=dripping.handle_request, daemon=True).start()
+        try:
+            with pytest.raises(RefusedError, match=r"did not end within 0\.2 seconds"):
+                connect(NetworkSettings(timeout=10, retries=3, patience=0.2)).get(
+                    f"http://127.0.0.1:{dripping.server_port}/"
+                )
+        finally:
+            done.set()

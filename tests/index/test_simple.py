@@ -259,3 +259,45 @@ def test_refuses_other_json(body: bytes, said: str) -> None:
 def test_passes_over_entries_that_are_no_files() -> None:
     body = json.dumps({"files": [1, {}, {"filename": "a-1.zip"}, {"filename": "a.exe", "url": "x"}]}).encode()
     assert parse_json(body, _URL, _INDEX) == ()
+
+
+_HEAD = "<!DOCTYPE html>\n<html><head><title>Links for a</title></head><body>\n"
+_ROW = (
+    '<a href="https://f.example/a/a-{}.zip#sha256='
+    + _DIGEST
+    + '" data-requires-python="&gt;=3.{}">a-{}.zip</a><br />\n'
+)
+_ROWS = [_ROW.format(number, number, number) for number in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param("", id="none"),
+        pytest.param('<a href="a-9.zip">a</a><br />\n', id="without-hash"),
+        pytest.param('<a href="a-9.zip">a</a>', id="without-the-same-end"),
+        pytest.param("<A HREF='a-9.zip'>a</A><br />\n", id="upper-case"),
+        pytest.param('<a rel="x" href="a-9.zip">a</a><br />\n', id="other-order"),
+        pytest.param('<a\nhref="a-9.zip">a</a><br />\n', id="other-space"),
+        pytest.param('<a href="a-9.zip" data-requires-python="<4">a</a><br />\n', id="sharp-bracket"),
+        pytest.param('<a href="a-9.zip" data-x="b/c#d">a</a><br />\n', id="mark-in-another-attribute"),
+        pytest.param('<a href="b/a%2D9.zip">a</a><br />\n', id="quoted"),
+        pytest.param('<a href="b/c/?f=/a-9.zip">a</a><br />\n', id="query"),
+        pytest.param('<a href="b/ä-9.zip" data-yanked="schön">ä</a><br />\n', id="letters"),
+        pytest.param('<a name="top"></a><br />\n', id="no-link"),
+        pytest.param('<!-- <a href="b-9.zip">b</a><br />\n -->', id="comment"),
+        pytest.param('<abbr title="b">b</abbr>', id="other-tag"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 3, 5], ids=["first", "second", "among", "last"])
+def test_one_odd_link_changes_nothing_about_the_others(odd: str, place: int) -> None:
+    rows = [*_ROWS[:place], odd, *_ROWS[place:]]
+    page = f"{_HEAD}{''.join(rows)}</body></html>\n<!--TIMESTAMP 1777000000-->"
+    found = parse_html(page.encode(), _URL, _INDEX)
+    # An anchor in capitals at the end is never read in the quick way.
+    assert found == parse_html(f"{page}<A NAME=x></A>".encode(), _URL, _INDEX)
+    usual = [file for file in found if "-9" not in file.filename]
+    assert [file.filename for file in usual] == [f"a-{number}.zip" for number in range(1, 6)]
+    assert [file.requires_python for file in usual] == [f">=3.{number}" for number in range(1, 6)]
+    assert {file.url for file in usual} == {f"https://f.example/a/a-{number}.zip" for number in range(1, 6)}
+    assert [file.yanked for file in found if file.filename == "ä-9.zip"] == (["schön"] if "schön" in odd else [])

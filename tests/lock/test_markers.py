@@ -35,10 +35,11 @@ KINDS = {offer.name: f"{'group' if offer.kind == 'group' else 'extra'}:{offer.na
 @st.composite
 def graphs(draw: st.DrawFn, offer: str, also: tuple[str, ...]) -> tuple[Pin, ...]:
     roots = ["", "extra:dev", "extra:docs", "extra:all", "group:test", *also]
+    roots += ["group:test&extra:dev", "group:test&extra:all", *(f"group:test&{each}" for each in also)]
     if "extra:new" in also:
         roots.append("extra:latest")
     if offer:
-        roots.append(KINDS[offer])
+        roots += [KINDS[offer], f"group:test&{KINDS[offer]}"]
     if offer == "cu126":
         roots.append("extra:gpu")
     names = draw(st.lists(st.sampled_from(NAMES), unique=True))
@@ -99,7 +100,11 @@ def wanted(resolution: Resolution, extras: frozenset[str], groups: frozenset[str
     """From first principles: what a selection reaches in a graph."""
     reached = {each for name in extras for each in ALIASES.get(name, ())} | extras
     roots = {"", *(f"extra:{name}" for name in reached), *(f"group:{name}" for name in groups)}
-    return {(each.name, str(each.version), each.index) for each in resolution.pins if each.wanted_by & roots}
+    return {
+        (each.name, str(each.version), each.index)
+        for each in resolution.pins
+        if any(roots.issuperset(root.split("&")) for root in each.wanted_by)
+    }
 
 
 def evaluated(

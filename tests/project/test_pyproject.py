@@ -153,7 +153,7 @@ c = { git = "https://x.example/c.git", tag = "v1" }
     assert project.sources["ruff"] == (Source(index="own", group="dev"),)
     assert project.sources["a"] == (Source(url="https://x.example/a-1.tar.gz", subdirectory="inner"),)
     assert project.sources["b"] == (Source(path=tmp_path.parent / "b", editable=True),)
-    assert project.sources["c"] == (Source(git="https://x.example/c.git", reference="v1"),)
+    assert project.sources["c"] == (Source(git="https://x.example/c.git", reference="refs/tags/v1"),)
 
 
 def test_reads_indexes_in_file_order_with_their_kinds(read: Read, tmp_path: Path) -> None:
@@ -289,6 +289,11 @@ optional-dependencies.Fast = { file = ["requirements.txt"] }
             HEAD + "[tool.uv.sources]\ntorch = { path = 'a', marker = 'linux' }\n",
             ['"linux" is not an environment marker'],
         ),
+        (HEAD + "[tool.uv.sources]\nlib = { workspace = true }\n", ["`lib`", "no [tool.uv.workspace]"]),
+        (HEAD + "[tool.uv]\nconflicts = [[{ package = 'b', extra = 'x' }, { extra = 'y' }]]\n", ["package `b`"]),
+        (HEAD + "[tool.uv.sources]\nlib = { git = 'git@h.example:a/b.git' }\n", ["ssh://git@h.example/a/b.git"]),
+        (HEAD + "[tool.uv.sources]\nlib = { git = 'https://h.example/a', rev = '--x' }\n", ["`lib`", '"--x"']),
+        (HEAD + "[tool.uv.sources]\nlib = { git = 'https://h.example/a', subdirectory = '../x' }\n", ["leads out"]),
         (HEAD + "[tool.uv.sources]\ntorch = { path = 'a', tag = 'v1' }\n", ["`tag`", "only git"]),
         (HEAD + "[tool.uv.sources]\ntorch = { git = 'https://a', tag = '1', rev = '2' }\n", ["`rev` and `tag`"]),
         (HEAD + "[tool.uv.sources]\ntorch = { url = 'a.whl' }\n", ["scheme", "path ="]),
@@ -337,11 +342,9 @@ def test_refuses_a_folder_without_pyproject(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[tool.uv.sources]\nlib = { workspace = true }\n", "workspaces are not supported yet"),
-        ("[tool.uv]\nconflicts = [[{ package = 'b', extra = 'x' }, { extra = 'y' }]]\n", "package `b`"),
         ("[tool.uv]\noverride-dependencies = [{ package = 'a' }]\n", "not supported yet"),
     ],
-    ids=["workspace-source", "workspace-conflict", "scoped-override"],
+    ids=["scoped-override"],
 )
 def test_says_what_is_not_supported_yet(read: Read, text: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):

@@ -141,6 +141,12 @@ def test_reads_mirrors_however_they_are_written(said: dict[str, Mapping[str, obj
     assert found.mirrors == (("https://a/whl", "https://b/whl"), ("https://c", Path("/srv/c").as_uri()))
 
 
+def test_reads_several_mirrors_of_one_address_in_their_order() -> None:
+    expected = (("https://a", "https://b"), ("https://a", "https://c"))
+    assert read({"mirrors": ["https://a=https://b", "https://a=https://c"]}).mirrors == expected
+    assert read(table={"mirrors": {"https://a": ["https://b", "https://c"]}}).mirrors == expected
+
+
 def test_relative_paths_of_the_table_are_meant_from_the_project(tmp_path: Path) -> None:
     found = read(table={"find-links": ["wheels"], "cert": "ca.pem", "cache-dir": "cache"}, folder=tmp_path)
     assert found.find_links == ((tmp_path / "wheels").as_uri(),)
@@ -278,3 +284,38 @@ def test_any_words_are_settings_or_a_sentence(
     except ConfigurationError as error:
         sentence = str(error)
     assert "must be" in sentence or "both name" in sentence
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        pytest.param(["torch"], [("", "torch", True)], id="a list for all"),
+        pytest.param(
+            {"Flash_Attn": ["torch", "numpy<2"]},
+            [("flash-attn", "torch", True), ("flash-attn", "numpy<2", True)],
+            id="by package",
+        ),
+        pytest.param(
+            {"flash-attn": [{"requirement": "torch", "match-runtime": False}]},
+            [("flash-attn", "torch", False)],
+            id="as in uv's table",
+        ),
+    ],
+)
+def test_what_builds_get_on_top(said: object, expected: list[tuple[str, str, bool]]) -> None:
+    assert list(read(table={"build-with": said}).build_with) == expected
+
+
+def test_what_builds_get_is_joined_from_all_places() -> None:
+    found = read(environ={"TORCHSTRAP_BUILD_WITH": "torch numpy"}, table={"build-with": {"a": ["ninja"]}})
+    assert [tuple(each) for each in found.build_with] == [
+        ("", "torch", True),
+        ("", "numpy", True),
+        ("a", "ninja", True),
+    ]
+
+
+@pytest.mark.parametrize("said", [7, ["torch torch"], [7], {"a": "torch"}, {"a": [{"match-runtime": True}]}])
+def test_refuses_what_no_build_can_get(said: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[tool\.torchstrap\] build-with is .* but must be a list of names"):
+        read(table={"build-with": said})

@@ -17,6 +17,9 @@ python 3.13                                       "override: numpy>=3", "variant
 
 [told]
 1. The project needs …
+
+[tried]                                           what stands in the place of the last sentence once it was tried
+To go on, …
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from packaging.requirements import Requirement
 
@@ -33,7 +37,8 @@ from bootstrap.errors import NoSolutionError
 from bootstrap.index.files import File
 from bootstrap.index.metadata import Metadata
 from bootstrap.resolver.candidates import Policy
-from bootstrap.resolver.resolution import Direct, Target
+from bootstrap.resolver.relief import tried
+from bootstrap.resolver.resolution import Direct, Resolution, Target
 from bootstrap.resolver.resolve import Request, resolve
 from tests.resolver.worlds import ANY, DEFAULT, LINUX, Release, World, requirements
 
@@ -48,13 +53,31 @@ class Story:
     world: World
     request: Request
     told: tuple[str, ...]
+    tried: tuple[str, ...] = ()
 
     def tell(self) -> tuple[str, ...]:
-        try:
-            found = resolve(self.request, self.world, metadata_of_sdist=named)
-        except NoSolutionError as error:
-            return error.proof
+        found = self.attempt(self.request)
+        if isinstance(found, NoSolutionError):
+            return found.proof
         return ("There is a solution.", *(f"{pin.name} {pin.version}" for pin in found.pins))
+
+    def relieve(self) -> tuple[str, ...]:
+        """What stands in the place of the last sentence once all that it proposes was tried."""
+        found = self.attempt(self.request)
+        if not isinstance(found, NoSolutionError):
+            return ()
+
+        def attempt(request: Request) -> Resolution | Literal["contradiction", "unknown"]:
+            result = self.attempt(request)
+            return "contradiction" if isinstance(result, NoSolutionError) else result
+
+        return tried(found, self.request, attempt).proof[len(found.proof) - 1 :]
+
+    def attempt(self, request: Request) -> Resolution | NoSolutionError:
+        try:
+            return resolve(request, self.world, metadata_of_sdist=named)
+        except NoSolutionError as error:
+            return error
 
 
 @dataclass
@@ -63,6 +86,7 @@ class _Reader:
     alone: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
 
     def read(self, text: str) -> Story:
         section: re.Match[str] | None = None
@@ -80,8 +104,8 @@ class _Reader:
                 kind, _, rest = line.rpartition(": ")
                 self.asked.append((kind, rest))
             else:
-                self.told.append(line)
-        return Story(World(self.indexes), self.request(), tuple(self.told))
+                (self.tried if section[1] == "tried" else self.told).append(line)
+        return Story(World(self.indexes), self.request(), tuple(self.told), tuple(self.tried))
 
     def release(self, index: str, line: str) -> None:
         head, _, needs = line.partition(": ")

@@ -15,5 +15,11 @@ def test_a_conflict_is_told_like_this(path: Path) -> None:
     assert story.tell() == story.told
 
 
+@pytest.mark.parametrize("path", stories().values(), ids=stories())
+def test_what_is_promised_in_the_end_was_tried(path: Path) -> None:
+    story = read(path)
+    assert story.relieve() == story.tried
+
+
 def test_there_are_golden_proofs_to_read() -> None:
     assert len(stories()) >= 15

@@ -153,7 +153,7 @@ def test_every_proof_is_numbered_and_ends_in_a_way_out() -> None:
             name: Shelf(graph.domain(name), [Version(f"{index + 1}.0") for index in range(len(versions))])
             for name, versions in graph.facts.items()
         }
-        proof = tell(contradiction.clause, {ROOT: Shelf(Domain(1)), **shelves})
+        proof = tell(contradiction.clause, {ROOT: Shelf(Domain(1)), **shelves}).proof
         assert [line.split(".")[0] for line in proof[:-1]] == [str(number + 1) for number in range(len(proof) - 1)]
         assert proof[-1].startswith("To go on, ")
         lengths.add(len(proof))

@@ -8,7 +8,7 @@ import pytest
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 
 from bootstrap.resolver.clauses import ROOT, Answer, Clause, Domain, Fact, Need, Unsatisfiable
-from bootstrap.resolver.solver import solve
+from bootstrap.resolver.solver import _Solver, solve
 from bootstrap.resolver.versions import bit, everything
 from tests.resolver.graphs import Graph, random_graph
 
@@ -24,9 +24,11 @@ def wants(other: str, *allowed: int) -> Fact:
     return needs(ROOT, 0, other, *allowed)
 
 
-def dialogue(roots: Sequence[Fact], answer: Callable[[Need], Answer]) -> Mapping[str, int]:
+def dialogue(
+    roots: Sequence[Fact], answer: Callable[[Need], Answer], solver: _Solver | None = None
+) -> Mapping[str, int]:
     """Everything that the solver asks, answered."""
-    search = solve(roots)
+    search = solver.run(tuple(roots)) if solver is not None else solve(roots)
     try:
         need = next(search)
         while True:
@@ -78,6 +80,21 @@ def test_a_package_that_is_refused_again_and_again_decides_first() -> None:
     graph = Graph(facts, [wants("boto3", *range(count)), wants("aiobotocore", *range(count))])
     assert graph.solve() == {"boto3": count - 2, "aiobotocore": count - 1, "botocore": count - 2}
     assert len([need for need in graph.questions if need.index is not None]) < 12
+
+
+def test_releases_that_are_refused_for_good_are_not_looked_at_again() -> None:
+    solver, watched = _Solver(), []
+
+    def answer(need: Need) -> Answer:
+        watched.append(len(solver.watch.get("a", ())))
+        if need.index is None:
+            return Domain(401)
+        return (needs("a", need.index, "b", need.index),) if need.package == "a" else ()
+
+    with pytest.raises(Unsatisfiable):
+        dialogue((wants("a", *range(400)), wants("b", 400)), answer, solver)
+    assert len(watched) > 400
+    assert max(watched) < 30
 
 
 def test_takes_the_newest_version_where_nothing_objects() -> None:

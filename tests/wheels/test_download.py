@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import random
 import re
 import threading
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bootstrap.errors import BadDistributionError, HashMismatchError, UnreachableError
+from bootstrap.errors import BadDistributionError, BootstrapError, HashMismatchError, UnreachableError
 from bootstrap.wheels.download import Download, Event, Streamed, fetch
 from bootstrap.wheels.store import Store, sha256_of
 from tests.making import make_wheel
@@ -206,6 +207,18 @@ def test_loads_without_a_promise_and_leaves_no_parts(tmp_path: Path, site: Site)
     download = offer(site, archive, promised=False)
     found = fetch([download], Client(), store, report=Watcher(), workers=1)
     assert found[download.url].sha256 == sha256_of(archive)
+    assert [Path(each).suffix for each in parts(store)] == [".note"]
+
+
+def test_what_was_just_fetched_without_a_promise_is_not_fetched_again(tmp_path: Path, site: Site) -> None:
+    store, download = Store(tmp_path / "s"), offer(site, big_wheel(tmp_path), promised=False)
+    first = fetch([download], Client(), store, report=Watcher(), workers=1)
+    site.files.clear()
+    assert fetch([download], Client(), store, report=Watcher(), workers=1) == first
+    (note,) = store.incoming.iterdir()
+    os.utime(note, (0, 0))
+    with pytest.raises(BootstrapError):
+        fetch([download], Client(), store, report=Watcher(), workers=1)
     assert parts(store) == []
 
 

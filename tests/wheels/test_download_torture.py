@@ -400,7 +400,8 @@ def test_a_journal_that_makes_no_sense_does_no_harm(spoil: bytes, large: Path, t
 def test_sweeps_what_nobody_came_back_to(large: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     store.incoming.mkdir(parents=True)
-    names = {"old": 30, "new": 1}
+    old, new, loose = "0" * 64, "1" * 64, "2" * 32
+    names = {old: 30, new: 1, loose: 0}
     for name, days in names.items():
         for suffix in ("part", "journal"):
             path = store.incoming / f"{name}.{suffix}"
@@ -408,4 +409,4 @@ def test_sweeps_what_nobody_came_back_to(large: Path, tmp_path: Path) -> None:
             os.utime(path, (time.time() - days * 86400,) * 2)
     with misbehaving(large.read_bytes()) as site, Client() as client:
         fetch([wanted(site, large)], client, store, report=lambda _event: None, workers=1)
-    assert sorted(each.name for each in store.incoming.iterdir()) == ["new.journal", "new.part"]
+    assert sorted(each.name for each in store.incoming.iterdir()) == [f"{new}.journal", f"{new}.part"]

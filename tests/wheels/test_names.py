@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from bootstrap.wheels.names import bad_name, bad_names, same_where_case_does_not_count
+from bootstrap.wheels.names import _wrong_with, bad_name, bad_names, same_where_case_does_not_count
 from bootstrap.wheels.reserved import is_program, is_reserved
 
 
@@ -78,3 +80,11 @@ def test_a_folder_of_a_package_may_have_any_of_these_names() -> None:
     assert not is_reserved("data", "share/tool/pyvenv.cfg")
     assert not is_reserved("", "tool/_virtualenv.pth")
     assert not is_reserved("data", "lib/x.so")
+
+
+def test_what_passes_for_ordinary_at_a_glance_is_so_at_a_closer_look() -> None:
+    generator = random.Random(3)
+    words = ["a", "con", "AUX", "nul.txt", "com1", "lpt9.", "..", ".", "/", "/", " ", "$", "C:", "\\", "\u00e9", "\n"]
+    for _ in range(20_000):
+        name = "".join(generator.choices(words, k=generator.randint(0, 6)))
+        assert bad_name(name) == _wrong_with(name), name

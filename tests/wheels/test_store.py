@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -196,3 +197,49 @@ def test_an_entry_that_is_taken_out_waits_for_its_removal(tmp_path: Path) -> Non
     assert store.find(entry.sha256) is None
     assert (leaving / "tree" / "tool.py").exists()
     assert list(store) == []
+
+
+def after_a_start(store: Store, sha256: str) -> Path:
+    """An entry as it is in another boot than the one that it was made in."""
+    description = store.folder_of(sha256) / "wheel.json"
+    text = description.read_text()
+    assert '"boot":' in text
+    description.write_text(re.sub(r'"boot": ?"[^"]*"', '"boot":"another"', text))
+    return description.parent
+
+
+def test_what_outlived_a_start_is_looked_at_once(tmp_path: Path) -> None:
+    archive = make_wheel(tmp_path, "tool", "1.0")
+    store = Store(tmp_path / "store")
+    added = store.add(archive, archive.name)
+    folder = after_a_start(store, added.sha256)
+    assert not (folder / "settled").exists()
+    assert store.find(added.sha256) == added
+    assert (folder / "settled").exists()
+    (added.tree / "tool.py").write_text("")  # later damage is for `cache verify`
+    assert store.find(added.sha256) == added
+
+
+@pytest.mark.parametrize("name", ["tool.py", "tool-1.0.dist-info/METADATA"])
+def test_what_a_power_cut_took_is_made_again(tmp_path: Path, name: str) -> None:
+    archive = make_wheel(tmp_path, "tool", "1.0")
+    store = Store(tmp_path / "store")
+    added = store.add(archive, archive.name)
+    folder = after_a_start(store, added.sha256)
+    (added.tree / name).write_bytes(b"")
+    assert store.find(added.sha256) is None
+    assert not (folder / "settled").exists()
+    assert store.add(archive, archive.name) == added
+    assert (added.tree / name).stat().st_size > 0
+    assert store.find(added.sha256) == added
+    assert list((store.root / "building").iterdir()) == []
+
+
+def test_what_cannot_be_noted_is_looked_at_again(tmp_path: Path) -> None:
+    archive = make_wheel(tmp_path, "tool", "1.0")
+    store = Store(tmp_path / "store")
+    added = store.add(archive, archive.name)
+    (after_a_start(store, added.sha256) / "settled").symlink_to(tmp_path / "nowhere" / "settled")
+    assert store.find(added.sha256) == added
+    (added.tree / "tool.py").write_bytes(b"")
+    assert store.find(added.sha256) is None

@@ -1,0 +1,75 @@
+"""Small file systems that come and go; only root can make them, and not everywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["free", "full_but_for", "kinds", "mounted"]
+
+OPTIONS = {
+    "ext4": ("-o", "loop"),
+    "tmpfs": ("-t", "tmpfs"),
+}
+
+
+def kinds() -> tuple[str, ...]:
+    """Those that can be made here."""
+    return tuple(kind for kind in OPTIONS if _works(kind))
+
+
+def _works(kind: str) -> bool:
+    if os.name == "nt" or not shutil.which("mount"):
+        return False
+    try:
+        with tempfile.TemporaryDirectory() as name, mounted(Path(name), kind, 8):
+            return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
+@contextmanager
+def mounted(folder: Path, kind: str, size: int) -> Iterator[Path]:
+    """A file system of so many MiB at a new place below a folder. Raises CalledProcessError where that cannot be."""
+    place = folder / f"mount-{kind}-{size}"
+    place.mkdir()
+    if kind == "ext4":
+        image = folder / f"image-{size}"
+        with image.open("wb") as file:
+            file.truncate(size << 20)
+        _run("mkfs.ext4", "-q", "-m", "0", "-N", str(size * 256), str(image))
+        source: tuple[str, ...] = (str(image),)
+    else:
+        source = ("-o", f"size={size}m", "none")
+    _run("mount", *OPTIONS[kind], *source, str(place))
+    try:
+        yield place
+    finally:
+        _run("umount", "--lazy", str(place))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def free(place: Path) -> int:
+    """Bytes that may still be written."""
+    found = os.statvfs(place)
+    return found.f_bavail * found.f_frsize
+
+
+@contextmanager
+def full_but_for(place: Path, room: int) -> Iterator[None]:
+    """For the time of the block, a file takes all of the room but so many bytes."""
+    ballast = place / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(free(place) - room, 1))
+    try:
+        yield
+    finally:
+        ballast.unlink()
