@@ -290,6 +290,6 @@ def _say(venv: str, options: list[str], stamp: Stamp) -> int | None:
             return None
         sys.stdout.write(document)
     _warn(stamp)
-    if "--json" not in options and not {"-q", "--quiet"} & set(options):
+    if "--json" not in options and not {"-q", "--quiet", "--json-log"} & set(options):
         sys.stderr.writelines(f"{line}\n" for line in (*stamp.notes, stamp.summary))
     return 0

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
+from operator import itemgetter
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -103,7 +104,22 @@ def _splits(pages: Sequence[Page]) -> tuple[Split, ...]:
 
 @cache
 def _named(name: str) -> tuple[Split, ...]:
-    return tuple(row for row in splits() if fnmatchcase(name, row.name))
+    exact, patterns = _by_kind()
+    found = (*exact.get(name, ()), *(each for each in patterns if fnmatchcase(name, each[1].name)))
+    return tuple(row for _, row in sorted(found, key=itemgetter(0)))
+
+
+@cache
+def _by_kind() -> tuple[Mapping[str, Sequence[tuple[int, Split]]], Sequence[tuple[int, Split]]]:
+    """The rows with their places, by name; and those whose names are patterns, which are few."""
+    exact: dict[str, list[tuple[int, Split]]] = {}
+    patterns = []
+    for each in enumerate(splits()):
+        if set(each[1].name) & set("*?["):
+            patterns.append(each)
+        else:
+            exact.setdefault(each[1].name, []).append(each)
+    return exact, patterns
 
 
 def _admits(row: SpecifierSet, asked: Version | SpecifierSet | str) -> bool:

@@ -275,6 +275,8 @@ class Client:
                 yield from answer.iter_bytes()
             else:
                 yield from answer.iter_raw() if is_plain else answer.iter_bytes(_CHUNK)
+        except GeneratorExit:  # nobody wants the rest, perhaps because the interpreter ends
+            raise
         except _troubles() as error:
             raise UnreachableError(addresses.without_credentials(url), self._problem(error)) from error
 

@@ -10,19 +10,17 @@ inside of its tags lies in memory as it came. Nothing here is quadratic in the s
 
 from __future__ import annotations
 
-import json
 import re
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 from itertools import accumulate
-from typing import Any, NoReturn
 from urllib.parse import unquote, urljoin
 
-from bootstrap.errors import UnreachableError
 from bootstrap.index.addresses import without_credentials
+from bootstrap.index.documents import json_page, refuse, refuse_unknown_major
 from bootstrap.index.files import File
 from bootstrap.index.listing import Page, group
 
@@ -41,13 +39,12 @@ _BASE = re.compile(r"""<base\s[^<>]*?href\s*=\s*["']?([^"'<>\s]+)""", re.IGNOREC
 _REPOSITORY_VERSION = re.compile(r"""pypi:repository-version["']?\s+content\s*=\s*["']?(\d{1,6})""", re.IGNORECASE)
 _FORM = re.compile(rb"<(?:form|input)\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
-_KNOWN_MAJOR = 1
 
 
 def read_page(body: bytes, content_type: str, url: str, index: str) -> Page:
     """A page in whichever of the two forms it came. Raises UnreachableError when it is neither."""
     if content_type.endswith("json") or body[:64].lstrip().startswith(b"{"):
-        return _json_page(body, url, index)
+        return json_page(body, without_credentials(url), without_credentials(index))
     return _html_page(body, url, index)
 
 
@@ -58,7 +55,7 @@ def parse_html(body: bytes, url: str, index: str) -> tuple[File, ...]:
 
 def parse_json(body: bytes, url: str, index: str) -> tuple[File, ...]:
     """All files of a PEP 691 document. Raises UnreachableError when it is no such document."""
-    return _json_page(body, url, index).files()
+    return json_page(body, without_credentials(url), without_credentials(index)).files()
 
 
 def _html_page(body: bytes, url: str, index: str) -> Page:
@@ -68,7 +65,7 @@ def _html_page(body: bytes, url: str, index: str) -> Page:
     entries = [entry for entry in zip(links.names, range(len(links.names)), strict=True) if entry[0].endswith(_FILES)]
     if not entries:
         _refuse_other_pages(links.head, body, len(links.names), url)
-    _refuse_unknown_major(_REPOSITORY_VERSION.search(links.head), url)
+    refuse_unknown_major(_REPOSITORY_VERSION.search(links.head), url)
     base = _BASE.search(links.head)
     if base is not None:
         url = urljoin(url, unescape(base[1]))
@@ -230,63 +227,4 @@ def _refuse_other_pages(head: str, body: bytes, anchors: int, url: str) -> None:
         return
     size = len(body.decode("utf-8", "replace"))
     what = f"a page titled {unescape(title[1]).strip()!r}" if title else f"{size} characters of something else"
-    _refuse(url, f"answers with {what}, where a page of links to files was expected")
-
-
-def _refuse_unknown_major(found: re.Match[str] | None, url: str) -> None:
-    if found is not None and int(found[1]) > _KNOWN_MAJOR:
-        _refuse(url, f"speaks version {found[1]} of the index format, of which only version 1 is known here")
-
-
-def _refuse(url: str, problem: str) -> NoReturn:
-    raise UnreachableError(url, f"{problem}; check the address of the index")
-
-
-def _json_page(body: bytes, url: str, index: str) -> Page:
-    index, url = without_credentials(index), without_credentials(url)
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        _refuse(url, f"answers with {len(body)} bytes that are not the JSON they claim to be")
-    links = document.get("files") if isinstance(document, dict) else None
-    if not isinstance(links, list):
-        _refuse(url, "answers with JSON that lists no files")
-    meta = document.get("meta")
-    version = str(meta.get("api-version", "1.0")) if isinstance(meta, dict) else "1.0"
-    _refuse_unknown_major(re.match(r"(\d{1,6})", version), url)
-    entries = [
-        (link["filename"], link)
-        for link in links
-        if isinstance(link, dict)
-        and isinstance(link.get("filename"), str)
-        and isinstance(link.get("url"), str)
-        and link["filename"].endswith(_FILES)
-    ]
-
-    def make(filename: str, link: Mapping[str, Any]) -> File:
-        return _file_of_json(filename, link, url, index)
-
-    return Page(index, entries, make)
-
-
-def _file_of_json(filename: str, link: Mapping[str, Any], base: str, index: str) -> File:
-    metadata = link.get("core-metadata", link.get("dist-info-metadata"))
-    yanked = link.get("yanked")
-    requires_python, size, upload_time = link.get("requires-python"), link.get("size"), link.get("upload-time")
-    return File(
-        filename=filename,
-        url=urljoin(base, link["url"]),
-        index=index,
-        hashes=_json_hashes(link.get("hashes")),
-        requires_python=requires_python if isinstance(requires_python, str) and requires_python else None,
-        metadata=_json_hashes(metadata) if metadata else None,
-        yanked=yanked if isinstance(yanked, str) else "" if yanked is True else None,
-        size=size if isinstance(size, int) else None,
-        upload_time=upload_time if isinstance(upload_time, str) else None,
-    )
-
-
-def _json_hashes(found: object) -> dict[str, str]:
-    if not isinstance(found, dict):
-        return {}
-    return {str(name): digest.lower() for name, digest in found.items() if isinstance(digest, str)}
+    refuse(url, f"answers with {what}, where a page of links to files was expected")

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,9 +87,11 @@ def save(path: Path, text: str) -> None:
 
 
 def _scalar(value: Any) -> str:
-    # Nearly everything in a lock is a plain string, and thousands of documents of one line take their time.
+    # Nearly everything in a lock is a plain string, a size or a time; thousands of documents of one line take long.
     if isinstance(value, str) and PLAIN.fullmatch(value):
         return f'"{value}"'
+    if type(value) in {int, datetime}:
+        return str(value)
     return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")
 
 

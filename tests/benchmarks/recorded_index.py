@@ -167,7 +167,7 @@ def _html_link(link: Mapping[str, Any], host: str, described: str | None) -> str
 
 def _json_link(link: Mapping[str, Any], host: str, described: str | None) -> dict[str, Any]:
     metadata = described is not None and ({"sha256": described} if described else True)
-    return {
+    said = {
         "filename": link["filename"],
         "url": host + link["path"],
         "hashes": link["hashes"],
@@ -177,6 +177,7 @@ def _json_link(link: Mapping[str, Any], host: str, described: str | None) -> dic
         "yanked": False if link["yanked"] is None else link["yanked"],
         "core-metadata": metadata,
     }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass

@@ -42,7 +42,7 @@ def test_lists_what_the_index_lists_and_offers_the_metadata_of_every_wheel(tmp_p
         theirs, ours = files(replica.default_index, "numpy"), files(f"{server.url}/simple", "numpy")
         assert ours.keys() == theirs.keys()
         for name, file in theirs.items():
-            metadata = {} if file.is_wheel else None
+            metadata: dict[str, str] | None = {} if file.is_wheel else None
             told = replace(ours[name], metadata=None, url="", size=None)
             assert told == replace(file, metadata=None, url="", size=None)
             assert ours[name].metadata == metadata

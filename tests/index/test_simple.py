@@ -301,3 +301,45 @@ def test_one_odd_link_changes_nothing_about_the_others(odd: str, place: int) -> 
     assert [file.requires_python for file in usual] == [f">=3.{number}" for number in range(1, 6)]
     assert {file.url for file in usual} == {f"https://f.example/a/a-{number}.zip" for number in range(1, 6)}
     assert [file.yanked for file in found if file.filename == "ä-9.zip"] == (["schön"] if "schön" in odd else [])
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["dense", "spaced"])
+@pytest.mark.parametrize("place", [0, 2, 5], ids=["first", "among", "last"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"filename": "a-9.zip", "url": "a-9.zip"}, id="none"),
+        pytest.param({"filename": "a-9.zip", "url": "a-9.zip", "yanked": "x},{y}, {z"}, id="brackets-in-a-reason"),
+        pytest.param({"filename": "a-9.zip", "url": "a-9.zip", "yanked": '"filename":"b"},{"url":"'}, id="quotes"),
+        pytest.param({"filename": "a-9.zip", "url": "a-9.zip", "yanked": "]"}, id="end-of-a-list"),
+        pytest.param({"filename": 'ä"-9.zip', "url": "a-9.zip"}, id="letters"),
+        pytest.param({"filename": "a-9.zip", "url": 9}, id="no-address"),
+        pytest.param({"filename": "a-9.zip", "x": [{"filename": "b", "url": "c"}, {"y": 1}], "url": "d"}, id="nested"),
+        pytest.param({"filename": 9, "url": "a-9.zip"}, id="no-name"),
+        pytest.param({"filename": "a-9.exe", "url": "a-9.exe"}, id="other-file"),
+        pytest.param({}, id="nothing"),
+        pytest.param(9, id="no-object"),
+    ],
+)
+def test_json_means_the_same_however_it_is_written(odd: object, place: int, separators: tuple[str, str]) -> None:
+    usual = [
+        {
+            "filename": f"a-{number}.zip",
+            "url": f"https://f.example/a-{number}.zip",
+            "hashes": {"sha256": _DIGEST},
+            "core-metadata": {"sha256": _DIGEST},
+            "requires-python": f">=3.{number}",
+        }
+        for number in range(1, 6)
+    ]
+    document = {"meta": {"api-version": "1.1"}, "files": [*usual[:place], odd, *usual[place:]], "name": "a"}
+    found = parse_json(json.dumps(document, separators=separators).encode(), _URL, _INDEX)
+    # What is written on many lines is never read in the quick way.
+    assert found == parse_json(json.dumps(document, indent=1).encode(), _URL, _INDEX)
+    assert [file.requires_python for file in found if "-9" not in file.filename] == [f">=3.{n}" for n in range(1, 6)]
+
+
+def test_a_file_whose_json_is_broken_is_refused_when_it_is_looked_at() -> None:
+    body = b'{"files":[{"filename":"a-1.zip","url":"a-1.zip"},{"filename":"a-2.zip","url":"a-2.zip",},{"filename":"a-3.zip","url":"a-3.zip"}]}'  # noqa: E501
+    with pytest.raises(UnreachableError, match=r"about a-2\.zip that is not the JSON"):
+        read_page(body, "application/json", _URL, _INDEX).files()
