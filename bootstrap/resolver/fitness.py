@@ -43,7 +43,7 @@ _SYSTEM = re.compile(r"-(manylinux|musllinux|macosx)_(\d+)_(\d+)_")
 _SYSTEM_NAMES = {"manylinux": "glibc", "musllinux": "musl", "macosx": "macOS"}
 
 
-@lru_cache(1 << 16)
+@lru_cache(1 << 13)
 def ending_of(filename: str) -> Ending | None:
     """The tag sets of a wheel's file name, or None where it is not one."""
     if not filename.endswith(".whl") or filename.count("-") < WHEEL_PARTS - 1:
