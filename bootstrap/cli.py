@@ -45,8 +45,13 @@ def _command(words: list[str]) -> int:
     # What stands behind `--` belongs to the program that `run` becomes: argparse never sees it.
     at = words.index("--") if words[:1] == ["run"] and "--" in words else len(words)
     parsed = parser().parse_args(words[:at])
-    console = Console(quiet=parsed.quiet, verbose=parsed.verbose)
-    return _COMMANDS[parsed.name](parsed, _asked(parsed, words[1:at]), words[at + 1 :], console)
+    console = Console(quiet=parsed.quiet, verbose=parsed.verbose, json_log=getattr(parsed, "json_log", False))
+    try:
+        return _COMMANDS[parsed.name](parsed, _asked(parsed, words[1:at]), words[at + 1 :], console)
+    except BootstrapError as error:
+        if not console.failed(error):
+            raise
+        return error.exit_code
 
 
 def _ending_well(work: Callable[[], int]) -> int:

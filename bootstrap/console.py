@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from bootstrap.commands.activity import Activity, Place
+from bootstrap.commands.event_log import EventLog
+from bootstrap.errors import BootstrapError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -61,7 +63,7 @@ def files(count: int) -> str:
 
 def origins(places: Sequence[Place]) -> str:
     """How much comes from where, as the end of a line."""
-    said = [f"{size(each.total) if each.total else files(each.count)} from {each.name}" for each in places]
+    said = [f"{size(each.total) if each.total else files(each.files)} from {each.name}" for each in places]
     return f": {', '.join(said)}" if said else ""
 
 
@@ -175,15 +177,18 @@ class _Bars(Activity):
 class Console:
     """Where everything for people is written. `quiet` leaves warnings and errors only."""
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, json_log: bool = False) -> None:
         self.verbose = verbose
+        self._log = EventLog(_written) if json_log else None
         self._quiet = quiet
         self._terminal = sys.stderr.isatty()
 
     @contextmanager
     def activity(self) -> Iterator[Activity]:
         """Progress for the time of the block, in the form that fits where standard error goes."""
-        if self._quiet:
+        if self._log is not None:
+            yield self._log
+        elif self._quiet:
             yield Activity()
         elif not self._terminal:
             lines = _Lines(sys.stderr)
@@ -195,12 +200,23 @@ class Console:
 
     def say(self, text: str, style: str = "") -> None:
         """A line of the summary."""
-        if not self._quiet:
+        if self._log is not None:
+            self._log.event("say", text=text)
+        elif not self._quiet:
             self._write(text, style)
 
     def warn(self, text: str) -> None:
         """A line that is said even when quiet."""
-        self._write(f"warning: {text}", "warning")
+        if self._log is not None:
+            self._log.event("warning", text=text)
+        else:
+            self._write(f"warning: {text}", "warning")
+
+    def failed(self, error: BootstrapError) -> bool:
+        """Note in the log why a command ends, if there is a log."""
+        if self._log is not None:
+            self._log.event("error", text=str(error), exit_code=error.exit_code)
+        return self._log is not None
 
     def result(self, text: str) -> None:
         """What was asked for, on standard output."""
@@ -227,6 +243,11 @@ class Console:
         from rich.text import Text  # noqa: PLC0415
 
         Paint(stderr=True, soft_wrap=True, highlight=False).print(Text(text, style=_STYLES[style]))
+
+
+def _written(line: str) -> None:
+    sys.stderr.write(line)
+    sys.stderr.flush()
 
 
 def _progress() -> Progress:

@@ -167,6 +167,11 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         {"action": "store_true", "default": None, "help": "keep nothing after this run"},
         (*_BUILDING, *_CACHE, "doctor", "probe"),
     ),
+    (
+        ("--keep-wheels",),
+        {"metavar": "DIR", "help": "have the file of every wheel that is installed in DIR, too"},
+        _SYNCING,
+    ),
     (("--offline",), {"action": "store_true", "default": None, "help": "use what is here"}, _BUILDING),
     (
         ("--pre",),
@@ -188,6 +193,11 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
             "metavar": "NAME",
             "help": "with --exclude-newer: an index need not say when files of this one were uploaded",
         },
+        _BUILDING,
+    ),
+    (
+        ("--json-log",),
+        {"action": "store_true", "help": "what goes on as JSON, one object a line, on standard error"},
         _BUILDING,
     ),
     (("-q", "--quiet"), {"action": "store_true", "help": "say only what is wrong"}, ("*",)),

@@ -41,7 +41,14 @@ def metadata_text(
     return "\n".join(lines) + "\n"
 
 
-def write_wheel(archive: Path, members: Mapping[str, bytes], *, record: str, executable: Sequence[str] = ()) -> Path:
+def write_wheel(
+    archive: Path,
+    members: Mapping[str, bytes],
+    *,
+    record: str,
+    executable: Sequence[str] = (),
+    packed: int = zipfile.ZIP_DEFLATED,
+) -> Path:
     """Zip the members, add a RECORD with a row for each of them, and return the archive's path."""
     rows = [f"{_quoted(name)},{record_hash(content)},{len(content)}" for name, content in members.items()]
     everything = {**members, record: "\n".join([*rows, f"{record},,"]).encode() + b"\n"}
@@ -50,7 +57,7 @@ def write_wheel(archive: Path, members: Mapping[str, bytes], *, record: str, exe
             info = zipfile.ZipInfo(name, MOMENT)
             mode = 0o755 if name in executable else 0o644
             info.external_attr = (stat.S_IFREG | mode) << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.compress_type = packed
             target.writestr(info, content)
     return archive
 

@@ -91,9 +91,11 @@ def test_lines_for_logs_are_whole_and_plain() -> None:
     lines.started("a", None)
     lines.advanced("a", 700)
     lines.finished("a")
-    assert stream.getvalue() == "Resolving\nFetching 1 file, 1.2 kB\n" + (
-        "Fetching 2 files: 2.0 kB from files.example, 1 file from find-links, 7 files from the store\n"
-    )
+    assert stream.getvalue().splitlines() == [
+        "Resolving",
+        "Fetching 1 file, 1.2 kB",
+        "Fetching 2 files: 2.0 kB from files.example, 1 file from find-links, 7 files from the store",
+    ]
 
 
 def test_a_position_tells_how_far_how_fast_and_how_long() -> None:

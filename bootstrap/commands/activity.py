@@ -12,7 +12,7 @@ class Place(NamedTuple):
     """Where something comes from: a server, find-links or the store; how many files, and bytes as far as is known."""
 
     name: str
-    count: int
+    files: int
     total: int
 
 
@@ -33,6 +33,9 @@ class Activity:
 
     def advanced(self, name: str, count: int) -> None:
         """So many more bytes of it are here."""
+
+    def arrived(self, name: str) -> None:
+        """All bytes of it are here, and they are the promised ones."""
 
     def finished(self, name: str) -> None:
         """It is here, checked and unpacked."""

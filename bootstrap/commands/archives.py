@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bootstrap.errors import HashMismatchError, UnreachableError
-from bootstrap.index.addresses import without_credentials
+from bootstrap.errors import HashMismatchError
 from bootstrap.index.client import Client
 from bootstrap.index.files import File
 from bootstrap.resolver.resolution import Direct
 from bootstrap.wheels.disk import writing
+from bootstrap.wheels.loading import loaded
+from bootstrap.wheels.parts import forget
+from bootstrap.wheels.transfer import Download
 
 __all__ = ["Archives", "sha256_in"]
 
-_OK = 200
-_STRONG = ("sha256", "sha384", "sha512")
+_STRONGER = frozenset({"sha384", "sha512"})
+_CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +44,27 @@ class Archives:
             with suppress(OSError):
                 os.utime(self.root / promised)  # `cache gc` goes by it
             return self.root / promised / name
-        beside = self.root / f".{os.getpid()}-{name}"
-        with writing(f"fetching {name}", self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-            try:
-                sha256 = self._arrived(what.url, beside, name, what.hashes)
-                place = self.root / sha256 / name
-                place.parent.mkdir(exist_ok=True)
-                beside.replace(place)
-            finally:
-                beside.unlink(missing_ok=True)
+        download = Download(what.url, name, promised, what.size if isinstance(what, File) else None)
+        # Beside the wheels that are on their way: whoever looks after those looks after these.
+        incoming = self.root.parent / "incoming"
+        with writing(f"fetching {name}", self.root), loaded(download, self.client, incoming) as (part, sha256):
+            place = self.root / sha256 / name
+            _ensure_promised(part, name, what.hashes)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(place)
         return place
 
-    def _arrived(self, url: str, beside: Path, name: str, promised: Mapping[str, str]) -> str:
-        """Write the bytes and return their sha256, if they are the ones that were promised."""
-        digests = {algorithm: hashlib.new(algorithm) for algorithm in _STRONG if algorithm in {"sha256", *promised}}
-        with self.client.stream(url) as answer, beside.open("wb") as file:
-            if answer.status != _OK:
-                problem = f"the server answers {answer.status} where {name} should be"
-                raise UnreachableError(without_credentials(url), problem)
-            for chunk in answer.chunks:
-                file.write(chunk)
-                for digest in digests.values():
-                    digest.update(chunk)
-        for algorithm, digest in digests.items():
-            if promised.get(algorithm, digest.hexdigest()) != digest.hexdigest():
-                raise HashMismatchError(name, promised[algorithm], digest.hexdigest(), algorithm)
-        return digests["sha256"].hexdigest()
+
+def _ensure_promised(archive: Path, name: str, promised: Mapping[str, str]) -> None:
+    """Check the stronger hashes that were promised; loading has checked the usual one. Nothing wrong is kept."""
+    for algorithm in _STRONGER & promised.keys():
+        digest = hashlib.new(algorithm)
+        with archive.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+        if digest.hexdigest() != promised[algorithm].lower():
+            forget(archive)
+            raise HashMismatchError(name, promised[algorithm], digest.hexdigest(), algorithm)
 
 
 def sha256_in(archive: Path) -> str:

@@ -9,6 +9,7 @@ from bootstrap.commands.activity import Place
 from bootstrap.index.addresses import host, is_local
 from bootstrap.index.files import File
 from bootstrap.wheels.store import StoredWheel
+from bootstrap.wheels.wheelhouse import Wheelhouse
 
 if TYPE_CHECKING:
     from bootstrap.commands.session import Session
@@ -21,10 +22,11 @@ _CONNECTIONS = 16
 def fetched(session: Session, files: Sequence[File]) -> Mapping[str, StoredWheel]:
     """Wheels by address: what the store has already, and the rest downloaded."""
     found: dict[str, StoredWheel] = {}
+    wheelhouse = _wheelhouse(session)
     for each in files:
         sha256 = each.hashes.get("sha256")
         entry = session.store.find(sha256) if sha256 is not None else None
-        if entry is not None:
+        if entry is not None and (wheelhouse is None or wheelhouse.has(each.filename, sha256)):
             found[each.url] = entry
     missing = [each for each in files if each.url not in found]
     return {**found, **_downloaded(session, missing, len(found))} if missing else found
@@ -45,6 +47,8 @@ def _downloaded(session: Session, files: Sequence[File], stored: int) -> Mapping
             activity.resumed(event.download.filename, event.amount)
         elif event.kind == "advanced":
             activity.advanced(event.download.filename, event.amount)
+        elif event.kind == "arrived":
+            activity.arrived(event.download.filename)
         elif event.kind == "finished":
             activity.finished(event.download.filename)
 
@@ -56,7 +60,13 @@ def _downloaded(session: Session, files: Sequence[File], stored: int) -> Mapping
         report=report,
         workers=_CONNECTIONS,
         environment=session.venv.parent,
+        wheelhouse=_wheelhouse(session),
     )
+
+
+def _wheelhouse(session: Session) -> Wheelhouse | None:
+    kept = session.settings.keep_wheels
+    return None if kept is None else Wheelhouse(kept)
 
 
 def _places(session: Session, files: Sequence[File], stored: int) -> list[Place]:
@@ -66,6 +76,6 @@ def _places(session: Session, files: Sequence[File], stored: int) -> list[Place]
         asked = session.client.rewrite(each.url)
         name = "find-links" if is_local(asked) else host(asked)
         before = found.get(name, Place(name, 0, 0))
-        found[name] = Place(name, before.count + 1, before.total + (each.size or 0))
+        found[name] = Place(name, before.files + 1, before.total + (each.size or 0))
     ordered = sorted(found.values(), key=lambda each: -each.total)
     return [*ordered, *([Place("the store", stored, 0)] if stored else [])]

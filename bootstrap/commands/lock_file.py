@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import sys
-import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,8 +40,6 @@ __all__ = [
     "save_lock",
     "text_of",
 ]
-
-_WRITING = 60.0  # seconds that nobody takes for writing a lock
 
 
 def any_lock(session: Session) -> Lock | Pylock | None:
@@ -85,17 +81,7 @@ def save_lock(session: Session, lock: Lock, text: str) -> None:
                 resolutions = tuple(sorted((*lock.resolutions, *others), key=resolution_key))
                 text = lock_text(session, replace(lock, offers=offers, resolutions=resolutions))
         if text != text_of(session.lock_path):
-            _sweep(session.lock_path.resolve())
             save(session.lock_path, text)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what kills have left of attempts to write a lock. Who has another cache may be at it at this moment."""
-    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}")
-    with suppress(OSError):
-        for each in path.parent.iterdir():
-            if left.fullmatch(each.name) and each.lstat().st_mtime < time.time() - _WRITING:
-                each.unlink()
 
 
 def _readable(session: Session) -> Lock | None:

@@ -25,7 +25,7 @@ from types import FrameType
 __all__ = ["Stopped", "in_a_child", "is_first", "stop_within_a_second"]
 
 _LIMIT = 0.8  # seconds for cleaning up
-_SAID = b"torchstrap: stopped; the environment is whole, and files that arrived are kept\n"
+_SAID = b"torchstrap: stopped; the environment is whole, and the same command goes on with the files that arrived\n"
 _SHELL = 128  # what shells add to a signal's number
 
 

@@ -69,6 +69,8 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
             there = _looked_at(session, pins)
             outcome = _outcome(session, selection, pins, locked, there)
             generation = _proven(session, pins, there) or _build(session, pins, there)
+            if session.settings.keep_wheels is not None:
+                session.workshop.wheels(pins)
             if text is not None:
                 save_lock(session, locked.lock, text)
             outcome = replace(outcome, warnings=session.everything_to_say(), guests=_guests(generation, there))

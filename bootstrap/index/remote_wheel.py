@@ -4,24 +4,26 @@
     2. the rest of the directory, if it is larger (torch's is over a megabyte)
     3. METADATA itself, if it lies before what was read
 
-A server that knows no ranges is asked for the whole file, which then passes through a temporary file.
+A server that knows no ranges is asked for the whole file, of which only the end is kept, in memory.
 """
 
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
-from bootstrap.errors import BadDistributionError, UnreachableError
+from bootstrap.errors import BadDistributionError, RefusedError, UnreachableError
 from bootstrap.index import zip_layout
 from bootstrap.index.addresses import without_credentials
 from bootstrap.index.client import Client
+from bootstrap.index.patience import Patience
 from bootstrap.index.response import Response
 
 __all__ = ["metadata_from_wheel"]
 
 _TAIL = 16 << 10  # bytes
+_KEPT = 4 << 20  # bytes of the end of a file that passes
 _TOTAL = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 _WHOLE, _PART = 200, 206
 _RANGE_REFUSED = frozenset({400, 405, 416, 501})
@@ -87,18 +89,53 @@ def _whole(body: bytes, filename: str) -> bytes:
 
 
 def _downloaded(client: Client, url: str, filename: str) -> bytes:
-    with tempfile.TemporaryFile() as copy, client.stream(url) as answer:
-        if answer.status != _WHOLE:
-            raise UnreachableError(without_credentials(url), f"the server answers {answer.status}")
-        for chunk in answer.chunks:
-            copy.write(chunk)
-        total = copy.tell()
+    """Let the whole pass and keep its end, which is all that is needed of wheels as tools write them."""
+    tail, total = bytearray(), 0
+    for chunk in _passing(client, url):
+        total += len(chunk)
+        tail += chunk
+        if len(tail) > 2 * _KEPT:
+            del tail[:-_KEPT]
 
-        def read(start: int, end: int) -> bytes:
-            copy.seek(start)
-            return copy.read(end - start)
+    def read(start: int, end: int) -> bytes:
+        here, found = 0, b""
+        for chunk in _passing(client, url):
+            found += chunk[max(0, start - here) : max(0, end - here)]
+            here += len(chunk)
+            if here >= end:
+                break
+        return found
 
-        return _metadata(read(max(0, total - _TAIL), total), total, filename, read)
+    return _metadata(bytes(tail), total, filename, read)
+
+
+def _passing(client: Client, url: str) -> Iterator[bytes]:
+    """The bytes of a file, once each, from its beginning; where the connection breaks it goes on from there."""
+    here, patience = 0, Patience(client.settings.backoff)
+    while True:
+        before = here
+        try:
+            with client.stream(url, here) as answer:
+                _ensure_given(url, answer.status)
+                known = here if answer.status == _WHOLE else 0
+                for chunk in answer.chunks:
+                    fresh = chunk[known:]
+                    known = max(0, known - len(chunk))
+                    here += len(fresh)
+                    yield fresh
+                return
+        except RefusedError:
+            raise
+        except UnreachableError:
+            wait = patience.after(progress=here > before)
+            if wait is None:
+                raise
+            time.sleep(wait)
+
+
+def _ensure_given(url: str, status: int) -> None:
+    if status not in {_WHOLE, _PART}:
+        raise RefusedError(without_credentials(url), f"the server answers {status}")
 
 
 def _metadata(tail: bytes, total: int, filename: str, read: _Read) -> bytes:

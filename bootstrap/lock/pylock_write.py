@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from bootstrap.lock.model import ALWAYS, Lock
 from bootstrap.project.repository import Repository, read_repository
 from bootstrap.resolver.resolution import Direct, Pin, Resolution
 from profiles.offer import Offer
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["LOCK_VERSION", "SCHEMA", "TOOL", "save", "write"]
 
@@ -73,10 +77,9 @@ def save(path: Path, text: str) -> None:
     Raises CannotWriteError or NotPermittedError; what was there before is untouched then.
     """
     final = path.resolve()
-    beside = final.with_name(f".{final.name}.{secrets.token_hex(6)}")
+    beside = final.with_name(f".{final.name}.new")
     try:
-        _write_through(beside, text.encode("utf-8"))
-        beside.replace(final)
+        _replace(final, beside, text.encode("utf-8"))
         _flush_folder(final.parent)
     except PermissionError as error:
         beside.unlink(missing_ok=True)
@@ -95,13 +98,33 @@ def _scalar(value: Any) -> str:
     return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")
 
 
-def _write_through(path: Path, content: bytes) -> None:
-    # os.open, since a temporary file of the library would take its narrow permissions into the place of the lock.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
+def _replace(final: Path, beside: Path, content: bytes) -> None:
+    """There is one name beside, held by who writes: what a kill leaves is written over the next time."""
+    while True:
+        # os.open, since a temporary file of the library would take its narrow permissions into the place of the lock.
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        with os.fdopen(descriptor, "r+b") as file:
+            if sys.platform != "win32":
+                with suppress(OSError):  # file systems without locks: the last writer wins
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                if not _is(beside, descriptor):
+                    continue  # who held it has given it its name
+            file.truncate()
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+            if sys.platform != "win32":
+                beside.replace(final)
+        break
+    if sys.platform == "win32":
+        beside.replace(final)
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _flush_folder(folder: Path) -> None:

@@ -32,7 +32,8 @@ class Settings:
     `index_url` and `extra_index_urls` are ours; what pip's configuration says of indexes is kept apart, because pip
     looks into all of its indexes as one, and so are the extra indexes of requirements files. `mirrors` are prefixes.
     Files uploaded after `exclude_newer` do not count; of the packages named in `undated` (`:all:` for every one) those
-    count, too, that an index does not date. `build_with` is what builds get on top of what they require.
+    count, too, that an index does not date. `build_with` is what builds get on top of what they require. Wheel files
+    are kept in `keep_wheels`.
     """
 
     index_url: str | None = None
@@ -41,6 +42,7 @@ class Settings:
     no_index: bool = False
     mirrors: tuple[tuple[str, str], ...] = ()
     cache_dir: Path | None = None
+    keep_wheels: Path | None = None
     cert: Path | None = None
     client_cert: Path | None = None
     proxy: str | None = None
@@ -106,6 +108,7 @@ _ROWS = (
     _row("mirrors", kinds.mirrors, also="mirror", joined=True),
     _row("cache_dir", kinds.path),
     _row("no_cache", kinds.flag),
+    _row("keep_wheels", kinds.path),
     _row("cert", kinds.path, pip="cert"),
     _row("client_cert", kinds.path, pip="client-cert"),
     _row("proxy", kinds.proxy, pip="proxy"),

@@ -13,34 +13,26 @@ it is the promised one. What nobody came back to for two weeks is removed.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
-import secrets
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from io import FileIO
 from pathlib import Path
 
-from bootstrap.errors import BadDistributionError, CannotWriteError, HashMismatchError
+from bootstrap.errors import BadDistributionError, CannotWriteError
 from bootstrap.wheels.ahead import Ahead
-from bootstrap.wheels.arrival import Arrival, discard
 from bootstrap.wheels.disk import put, writing
+from bootstrap.wheels.loading import load
+from bootstrap.wheels.parts import PROMISED, forget, held, part_of, unheld
 from bootstrap.wheels.preflight import ensure_room, needs_of
 from bootstrap.wheels.store import DOWNLOADS_KEPT, Store, StoredWheel
-from bootstrap.wheels.transfer import Download, Errand, Event, Source, StoppedError, Streamed
-
-if sys.platform != "win32":
-    import fcntl
+from bootstrap.wheels.transfer import PAUSE, Download, Errand, Event, Source, StoppedError, Streamed
+from bootstrap.wheels.wheelhouse import Wheelhouse
 
 __all__ = ["Download", "Event", "Source", "Streamed", "fetch"]
 
-PAUSE = 0.5  # seconds before the second attempt, doubled for each further one
-LOCKS = sys.platform != "win32"  # without them parts have names of their own, and nobody comes back to one
-PROMISED = hashlib.sha256().digest_size * 2  # letters of a part's name that is a hash
 NOTE, FRESH = ".note", 600.0  # seconds for which pages count as fresh where the server says nothing
 GRACE = 0.5  # seconds for noting what has arrived, when somebody interrupts
 
@@ -54,19 +46,21 @@ def fetch(
     workers: int,
     pause: float = PAUSE,
     environment: Path | None = None,
+    wheelhouse: Wheelhouse | None = None,
 ) -> Mapping[str, StoredWheel]:
     """Every file as an entry of the store, by its `url`; what the store has already is not loaded again.
 
-    The files of the wheels will be needed in `environment` too: there and in the store there has to be room for them.
+    A `wheelhouse` gets every archive, and what it lacks is loaded for it. The files of the wheels will be needed in
+    `environment` too: there and in the store there has to be room for them.
     The biggest start first, `workers` at once; `report` is called from one thread at a time. The first failure stops
     the others. Raises UnreachableError, HashMismatchError, BadDistributionError, CannotWriteError, NotPermittedError.
     """
-    errand = Errand(client, report, pause)
+    errand = Errand(client, report, pause, wheelhouse)
     found: dict[str, StoredWheel] = {}
     missing: dict[str, Download] = {}
     for each in files:
         entry = store.find(each.sha256) if each.sha256 else None
-        if entry is None:
+        if entry is None or not errand.has_kept(each):
             missing[each.url] = each
         else:
             found[each.url] = entry
@@ -111,7 +105,7 @@ def _fetch_missing(
         if isinstance(failures[0], CannotWriteError):
             # What has arrived would be of use another time, but on a full disk it is in everybody's way.
             for each in biggest_first:
-                _discard(_part_of(each, store))
+                forget(part_of(each, store.incoming))
         raise failures[0]
     return {each.url: future.result() for future, each in running.items()}
 
@@ -130,30 +124,21 @@ def _work(waiting: deque[tuple[Future[StoredWheel], Download]], errand: Errand, 
 
 
 def _fetch_one(download: Download, errand: Errand, store: Store) -> StoredWheel:
-    part = _part_of(download, store)
-    with writing(f"downloading {download.filename}", store.incoming, download.size), _held(part) as file:
+    part = part_of(download, store.incoming)
+    with writing(f"downloading {download.filename}", store.incoming, download.size), held(part) as file:
         known = download.sha256 or _noted(part)
         found = store.find(known) if known else None
-        if found is not None:
+        if found is not None and errand.has_kept(download):
             errand.say("stored", download)
         else:
             found = _load(download, file, part, errand, store)
             if download.sha256 is None:
                 put(part.with_suffix(NOTE), found.sha256.encode())
+            if wheelhouse := errand.wheelhouse:
+                wheelhouse.take(part, download.filename)
             errand.say("finished", download)
-        _discard(part)
+        forget(part)
         return found
-
-
-def _part_of(download: Download, store: Store) -> Path:
-    """Where an archive gathers: under its hash, or under a name that nobody comes back to after a break."""
-    if not LOCKS:
-        name = secrets.token_hex(16)
-    elif download.sha256 is not None:
-        name = download.sha256.lower()
-    else:
-        name = hashlib.sha256(download.url.encode()).hexdigest()[: PROMISED // 2]
-    return store.incoming / f"{name}.part"
 
 
 def _noted(part: Path) -> str | None:
@@ -163,39 +148,6 @@ def _noted(part: Path) -> str | None:
         if time.time() - note.stat().st_mtime < FRESH:
             return note.read_text(encoding="ascii", errors="replace")
     return None
-
-
-@contextlib.contextmanager
-def _held(part: Path) -> Iterator[FileIO]:
-    """The part, opened and ours alone. A lock on a file that was removed meanwhile is worth nothing: open it again."""
-    while True:
-        with FileIO(part, "a+b") as file:
-            if sys.platform != "win32":
-                with contextlib.suppress(OSError):  # file systems without locks
-                    fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is(part, file):
-                continue
-            try:
-                if len(part.stem) != PROMISED:  # nothing would tell whether what a kill left is of the same file
-                    file.truncate(0)
-                yield file
-            finally:
-                if len(part.stem) != PROMISED:
-                    _discard(part)
-            return
-
-
-def _is(part: Path, file: FileIO) -> bool:
-    try:
-        return os.path.samestat(part.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
-
-
-def _discard(part: Path) -> None:
-    """The part before its journal: a journal alone says nothing of what is not there."""
-    discard(part)
-    discard(part.with_suffix(".journal"))
 
 
 def _sweep(store: Store, now: float) -> None:
@@ -211,50 +163,22 @@ def _sweep(store: Store, now: float) -> None:
             if is_of_use and now - each.stat().st_mtime < DOWNLOADS_KEPT:
                 continue
             if each.suffix == ".part":
-                with _unheld(each) as free:
+                with unheld(each) as free:
                     if free:
-                        _discard(each)
+                        forget(each)
             elif not each.with_suffix(".part").exists():
                 each.unlink()
 
 
-@contextlib.contextmanager
-def _unheld(part: Path) -> Iterator[bool]:
-    """Whether nobody else holds the part; then it is ours for the time of the block."""
-    with FileIO(part, "r+b") as file:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-        yield LOCKS
-
-
 def _load(download: Download, file: FileIO, part: Path, errand: Errand, store: Store) -> StoredWheel:
     """Load what is missing and hand the whole to the store."""
-    errand.say("started", download, download.size or 0)
-    promised = download.sha256.lower() if download.sha256 else None
     with contextlib.closing(Ahead(download.filename, store.workplace, part.stem[:16])) as ahead:
-        actual = _arrived(Arrival(download, file, part, errand, ahead), promised)
-        if promised and actual != promised:
-            _discard(part)
-            raise HashMismatchError(download.filename, promised, actual)
+        actual = load(download, file, part, errand, ahead)
         contents = ahead.contents()
         if contents is not None:
             return store.keep(ahead.folder, contents, actual)
     try:
         return store.adopt(part, download.filename, actual)
     except BadDistributionError:
-        _discard(part)  # it is what was promised, and would be refused again
+        forget(part)  # it is what was promised, and would be refused again
         raise
-
-
-def _arrived(arrival: Arrival, promised: str | None) -> str:
-    """The hash of what came. What was put together from pieces, and wrongly, is fetched once more in one stream."""
-    arrival.errand.connections.first(arrival.download.url)
-    try:
-        actual, patched = arrival.complete()
-        return arrival.again() if promised and actual != promised and patched else actual
-    finally:
-        arrival.errand.connections.less(arrival.download.url)

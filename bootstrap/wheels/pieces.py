@@ -26,13 +26,14 @@ from bootstrap.wheels.answers import AstrayError, ChangedError, Given, LaterErro
 from bootstrap.wheels.board import Board, Lane
 from bootstrap.wheels.journal import Edition, Journal, Span
 from bootstrap.wheels.pace import WINDOW, Pace
-from bootstrap.wheels.transfer import Download, Errand, StoppedError, Streamed, Trickle
+from bootstrap.wheels.transfer import Download, Errand, StoppedError, Streamed, Trickle, spread
 
 __all__ = ["LEAST_CLAIM", "NoPiecesError", "Pieces"]
 
 MEGABYTE = 1024 * 1024
 LEAST_CLAIM, MOST_CLAIM = 8 * MEGABYTE, 64 * MEGABYTE
-CLAIM_SECONDS = 2.0  # how long one request should last
+SMALLEST_CLAIM = 4 * MEGABYTE
+CLAIM_SECONDS = 1.0  # how long one request should last at most
 NOTED = MEGABYTE  # bytes after which they are noted and told, or
 NOTED_SECONDS = 0.3
 STRIKES = 3  # answers with other bytes than were asked for
@@ -167,8 +168,11 @@ class Pieces:
         with self.lock:
             if self.lanes > self.wanted:
                 return None
-            share = self.rate / max(1, self.lanes) * CLAIM_SECONDS
-        return self.board.claim(max(LEAST_CLAIM, min(MOST_CLAIM, int(share) // MEGABYTE * MEGABYTE)))
+            lanes = max(1, self.lanes)
+            share = int(self.rate / lanes * CLAIM_SECONDS)
+        # Towards the end ever less, so that what unpacks from the front on is not left with half of it at the last.
+        share = min(MOST_CLAIM, share, self.board.left // (2 * lanes))
+        return self.board.claim(max(SMALLEST_CLAIM, share // MEGABYTE * MEGABYTE))
 
     def _ask(self, lane: Lane, file: FileIO) -> None:
         unchanged = if_range(self.validator)
@@ -239,7 +243,7 @@ class Pieces:
         """One more connection, if the host and the others leave room for it."""
         if not self.errand.connections.further(self.download.url):
             return False
-        lane = self.board.claim(LEAST_CLAIM)
+        lane = self.board.claim(SMALLEST_CLAIM)
         if lane is None:
             self.errand.connections.less(self.download.url)
             return False
@@ -275,7 +279,7 @@ class Pieces:
             wait = self.patience.after(progress=progress, asked=asked)
         if wait is None:
             raise error
-        end = time.monotonic() + wait
+        end = time.monotonic() + spread(wait)
         while (rest := end - time.monotonic()) > 0:
             if self.over.wait(min(rest, NOTED_SECONDS)) or self.errand.stop.is_set():
                 raise StoppedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -10,10 +11,25 @@ from typing import Literal, Protocol
 
 from bootstrap.errors import UnreachableError
 from bootstrap.index.addresses import origin
+from bootstrap.wheels.wheelhouse import Wheelhouse
 
-__all__ = ["Connections", "Download", "Errand", "Event", "Kind", "Source", "StoppedError", "Streamed", "Trickle"]
+__all__ = [
+    "PAUSE",
+    "Connections",
+    "Download",
+    "Errand",
+    "Event",
+    "Kind",
+    "Source",
+    "StoppedError",
+    "Streamed",
+    "Trickle",
+    "spread",
+]
 
-Kind = Literal["stored", "started", "resumed", "advanced", "finished"]
+PAUSE = 0.5  # seconds before the second attempt, doubled for each further one
+
+Kind = Literal["stored", "started", "resumed", "advanced", "arrived", "finished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,8 @@ class Event:
     """What happened to a download. `amount` is in bytes: the whole at "started" (0 if unknown), what an earlier run
     left at "resumed", new ones at "advanced" (below zero where some turned out to be worthless).
 
-    "stored" says that the store had it and nothing was loaded.
+    "arrived" says that the hash is right, "finished" that the files are in the store, and "stored" says
+    that the store had it and nothing was loaded.
     """
 
     kind: Kind
@@ -123,6 +140,7 @@ class Errand:
     client: Source
     report: Callable[[Event], None]
     pause: float
+    wheelhouse: Wheelhouse | None = None
     connections: Connections = field(default_factory=Connections)
     stop: threading.Event = field(default_factory=threading.Event)
     speaking: threading.Lock = field(default_factory=threading.Lock)
@@ -131,7 +149,16 @@ class Errand:
         with self.speaking:
             self.report(Event(kind, download, amount))
 
+    def has_kept(self, download: Download) -> bool:
+        """Whether its archive is where archives are to be kept, if they are."""
+        return self.wheelhouse is None or self.wheelhouse.has(download.filename, download.sha256)
+
     def wait(self, seconds: float) -> None:
         """Raises StoppedError if the others stop meanwhile."""
-        if self.stop.wait(seconds):
+        if self.stop.wait(spread(seconds)):
             raise StoppedError
+
+
+def spread(seconds: float) -> float:
+    """A little longer, by chance: those who were turned away together had better not come back together."""
+    return seconds * random.uniform(1.0, 1.4)  # noqa: S311  nobody is to be surprised by it

@@ -168,6 +168,6 @@ def test_a_disk_that_is_full(workplace: Workplace, tmp_path: Path) -> None:
     try:
         place = Workplace(workplace.folder, small, workplace.replica)
         place.write(minimal("numpy", "accelerate==0.26.1"))
-        assert_refused(place, code=73, says=("small", "is full", "Make room"))
+        assert_refused(place, code=73, says=("small", "bytes free", "Make room"))
     finally:
         subprocess.run(["umount", small], check=True)

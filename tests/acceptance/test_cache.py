@@ -196,7 +196,7 @@ def test_an_environment_for_builds_goes_when_nobody_has_used_it_for_long(place: 
 
 
 def test_an_archive_goes_when_nobody_has_used_it_for_long(place: Workplace) -> None:
-    name = "oldfashioned"
+    name = "outmoded"
     place.replica.add_file("default", name, "1.0", f"{name}-1.0.tar.gz", source_distribution(name))
     place.write(pyproject(name))
     place.sync()

@@ -1,12 +1,15 @@
 """Our download engine beside `uv pip install`: one large wheel, whole processes, cold caches, the same server.
 
-    python -m tests.benchmarks.downloads [--runs 3] [--megabytes 200] [--uv COMMAND] [--cap 10]
+    python -m tests.benchmarks.downloads [--runs 5] [--made] [--megabytes 200] [--uv COMMAND] [--cap 10]
 
 Two servers on 127.0.0.1, each in a process of its own: one gives what it can, one gives each connection `--cap` MB/s.
 Ours is a fresh Python that fetches the wheel, checks its hash and unpacks it into a new store; uv's is
-`uv pip install --no-deps --target` of the same address with the hash in it, with a new cache. The wheel is half noise
-and half what deflate can shorten. Also timed: a second run after a kill at half of the file, and uv's second run is
-the whole of it again. Prints a Markdown table of medians, the ratios, and where our time goes.
+`uv pip install --no-deps --target` of the same address with the hash in it, with a new cache. The wheel is
+torch's for the CPU where the find-links of pip's configuration offer one (`pip download --no-index torch` finds it),
+otherwise, or with `--made`, one that is half noise and half what deflate can shorten. Also timed: a second run after a
+kill at half of the file, and uv's second run is the whole of it again. Prints a Markdown table of medians, the ratios,
+what each took of the processors (user and system together: on a machine that others use too, that is what can be
+compared), and where our time goes. Ours and uv's runs take turns.
 
 `uv` comes from the default index (`pip install uv`); it is no dependency of ours.
 """
@@ -33,7 +36,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
+from bootstrap.wheels.inflating import LIBRARY
 from bootstrap.wheels.journal import read
 from tests.making import make_wheel
 
@@ -115,21 +121,39 @@ class Job:
         return [sys.executable, "-m", "tests.benchmarks.downloads", "--fetch", *arguments]
 
     def theirs(self, address: str) -> Sequence[str]:
-        wanted = f"{address}/{self.wheel.name}#sha256={self.sha256}"
+        wanted = f"{address}/{quote(self.wheel.name)}#sha256={self.sha256}"
         places = ["--cache-dir", self.fresh("uv-cache"), "--target", self.fresh("uv-target")]
-        return [*self.uv, "pip", "install", "--quiet", "--no-config", "--no-deps", *places, f"big @ {wanted}"]
+        return [
+            *self.uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--no-config",
+            "--no-deps",
+            *places,
+            f"{self.wheel.name.partition('-')[0]} @ {wanted}",
+        ]
 
 
-def timed(command: Sequence[str]) -> tuple[float, str]:
-    """Wall seconds of a run that has to succeed, and what it printed."""
+class Took(NamedTuple):
+    """Seconds on the wall and of the processors, and what was printed."""
+
+    seconds: float
+    processors: float
+    said: str
+
+
+def timed(command: Sequence[str]) -> Took:
+    """One run, which has to succeed."""
     environ = {name: each for name, each in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
     environ |= {"UV_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
-    begin = time.perf_counter()
+    before, begin = os.times(), time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - begin
+    seconds, after = time.perf_counter() - begin, os.times()
     if done.returncode:
         sys.exit(f"{shlex.join(command)} failed:\n{done.stderr}")
-    return seconds, done.stdout
+    used = (after.children_user - before.children_user) + (after.children_system - before.children_system)
+    return Took(seconds, used, done.stdout)
 
 
 def killed_at_half(job: Job, address: str, store: str) -> None:
@@ -166,21 +190,27 @@ def big_wheel(folder: Path, megabytes: int) -> Path:
     return make_wheel(folder, "big", "1.0", files=files)
 
 
+def torch_wheel(folder: Path) -> Path | None:
+    """Torch's wheel for the CPU, where pip's configuration knows a place for it."""
+    place = folder / "torch"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-index", "--no-deps", "--dest", str(place)]
+    subprocess.run([*command, "torch"], capture_output=True, check=False)
+    return next(iter(place.glob("torch-*+cpu-*.whl")), None)
+
+
 def measure(job: Job, title: str, address: str, runs: int) -> str:
-    ours: list[float] = []
-    theirs: list[float] = []
-    parts: list[list[float]] = []
+    ours: list[Took] = []
+    theirs: list[Took] = []
     for _ in range(runs):
-        seconds, said = timed(job.ours(address, job.fresh("store")))
-        ours.append(seconds)
-        parts.append(json.loads(said))
-        theirs.append(timed(job.theirs(address))[0])
-    ratio = statistics.median(ours) / statistics.median(theirs)
+        ours.append(timed(job.ours(address, job.fresh("store"))))
+        theirs.append(timed(job.theirs(address)))
+    mine, others = (statistics.median(each.seconds for each in several) for several in (ours, theirs))
+    used, theirs_used = (statistics.median(each.processors for each in several) for several in (ours, theirs))
+    parts = [json.loads(each.said) for each in ours]
     transfer, unpacking, peak = (statistics.median(each[index] for each in parts) for index in (0, 1, 2))
-    start = statistics.median(ours) - transfer - unpacking
     return (
-        f"| {title} | {statistics.median(ours):.2f} s | {statistics.median(theirs):.2f} s | {ratio:.2f} "
-        f"| {start:.2f} s, {transfer:.2f} s, {unpacking:.2f} s, {peak:.0f} MiB |"
+        f"| {title} | {mine:.2f} s | {others:.2f} s | {mine / others:.2f} | {used:.2f} s, {theirs_used:.2f} s "
+        f"| {mine - transfer - unpacking:.2f} s, {transfer:.2f} s, {unpacking:.2f} s, {peak:.0f} MiB |"
     )
 
 
@@ -189,15 +219,16 @@ def measure_resumed(job: Job, title: str, address: str, runs: int) -> str:
     for _ in range(runs):
         store = job.fresh("store")
         killed_at_half(job, address, store)
-        ours.append(timed(job.ours(address, store))[0])
-    again = statistics.median(timed(job.ours(address, job.fresh("store")))[0] for _ in range(runs))
+        ours.append(timed(job.ours(address, store)).seconds)
+    again = statistics.median(timed(job.ours(address, job.fresh("store"))).seconds for _ in range(runs))
     second = statistics.median(ours)
-    return f"| {title} | {second:.2f} s | {again:.2f} s (ours, fresh) | {second / again:.2f} | |"
+    return f"| {title} | {second:.2f} s | {again:.2f} s (ours, fresh) | {second / again:.2f} | | |"
 
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--runs", type=int, default=3)
+    options.add_argument("--runs", type=int, default=5)
+    options.add_argument("--made", action="store_true", help="a made-up wheel even where there is one of torch")
     options.add_argument("--megabytes", type=int, default=200)
     options.add_argument("--cap", type=float, default=10.0, help="MB/s for each connection of the second server")
     options.add_argument("--uv", default=shutil.which("uv") or "uv")
@@ -212,11 +243,14 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="downloads-") as name:
         place = Path(name)
-        wheel = big_wheel(place, asked.megabytes)
+        wheel = (None if asked.made else torch_wheel(place)) or big_wheel(place, asked.megabytes)
         job = Job(wheel, hashlib.sha256(wheel.read_bytes()).hexdigest(), tuple(shlex.split(asked.uv)), place)
-        print(f"A wheel of {wheel.stat().st_size / MEGABYTE:.0f} MB, {asked.runs} runs each, medians.\n")
-        print("| server | torchstrap | uv | ratio | of ours: start, transfer, unpacking after it, memory |")
-        print("|---|---|---|---|---|")
+        size = wheel.stat().st_size / MEGABYTE
+        print(f"{wheel.name}, {size:.0f} MB, unpacked by {LIBRARY}; {asked.runs} runs each, medians.\n")
+        print(
+            "| server | torchstrap | uv | ratio | processors: ours, uv's "
+            "| of ours: start, transfer, unpacking after it, memory |\n|---|---|---|---|---|---|"
+        )
         with serving(wheel, 0.0) as address:
             print(measure(job, "unlimited", address, asked.runs), flush=True)
         with serving(wheel, asked.cap * MEGABYTE) as address:

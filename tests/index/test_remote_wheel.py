@@ -57,6 +57,14 @@ def test_does_without_ranges(server: Server, client: Client) -> None:
     assert len(server.asked) == 1
 
 
+def test_without_ranges_a_connection_that_breaks_is_no_end(server: Server, client: Client) -> None:
+    body = wheel("torch", "2.9.0", "sympy", more={"torch/lib.so": os.urandom(9_000_000)})
+    cuts = iter([None, 100_000, 5_000_000])
+    server.routes["/w"] = lambda _headers: Reply(200, body, cut_after=next(cuts, None))
+    assert metadata_from_wheel(client, f"{server.url}/w", _NAME) == _EXPECTED
+    assert len(server.asked) == 4
+
+
 def test_does_without_ranges_of_a_large_file(server: Server, client: Client) -> None:
     server.routes["/w"] = Reply(200, wheel("torch", "2.9.0", "sympy", more={"torch/lib.so": os.urandom(9 << 20)}))
     assert metadata_from_wheel(client, f"{server.url}/w", _NAME) == _EXPECTED

@@ -66,7 +66,7 @@ def _note(report: Report, program: Place, old: str, outcome: tuple[str, int, str
     found = program.look()
     if found.state not in {old, "cu128"}:
         report.broken.append(f"{when}: {found.state}, {found.why}")
-    if program.is_ours and (code != 73 or "is full" not in said):
+    if program.is_ours and (code != 73 or " free" not in said):
         report.unclear.append(f"{when}: exit code {code}, {said[-300:]}")
 
 

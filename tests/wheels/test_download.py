@@ -132,7 +132,7 @@ def test_loads_several_and_takes_the_rest_from_the_store(tmp_path: Path, site: S
     found = fetch(downloads, Client(), store, report=watcher, workers=2)
     assert {url: wheel.filename for url, wheel in found.items()} == {each.url: each.filename for each in downloads}
     assert watcher.kinds(downloads[0].filename) == ["stored"]
-    assert watcher.kinds(downloads[1].filename) == ["started", "finished"]
+    assert watcher.kinds(downloads[1].filename) == ["started", "arrived", "finished"]
     assert sorted(path for path, _ in site.asked) == sorted(each.filename for each in downloads[1:])
     assert parts(store) == []
     advanced = sum(each.amount for each in watcher.events if each.kind == "advanced")

@@ -48,7 +48,8 @@ def test_what_was_renamed_stays_and_what_was_not_goes(tmp_path: Path) -> None:
 
 
 def test_nobody_loses_a_folder_to_the_sweepers(tmp_path: Path) -> None:
-    script = "import sys; from pathlib import Path; from bootstrap.wheels.making import sweep\nwhile True: sweep(Path(sys.argv[1]))"
+    imports = "import sys; from pathlib import Path; from bootstrap.wheels.making import sweep"
+    script = f"{imports}\nwhile True: sweep(Path(sys.argv[1]))"
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT) as sweeper:
         try:
             for number in range(300):
