@@ -136,7 +136,7 @@ def _probe(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: 
 def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
     if len(parsed.machine) > 1:
         return _survey(parsed, asked, console)
-    from bootstrap.commands.elsewhere import choose_for  # noqa: PLC0415
+    from bootstrap.commands.choices.elsewhere import choose_for  # noqa: PLC0415
 
     choice = choose_for(asked, parsed.machine[0] if parsed.machine else None, parsed.python_version)
     for warning in choice.warnings:
@@ -153,7 +153,7 @@ def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console:
 
 
 def _survey(parsed: argparse.Namespace, asked: Asked, console: Console) -> int:
-    from bootstrap.commands.survey import survey  # noqa: PLC0415
+    from bootstrap.commands.choices.survey import survey  # noqa: PLC0415
 
     found = survey(asked, parsed.machine, parsed.python_version)
     for warning in found.warnings():
@@ -166,7 +166,7 @@ def _survey(parsed: argparse.Namespace, asked: Asked, console: Console) -> int:
 
 
 def _lock(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
-    from bootstrap.commands.relocking import lock  # noqa: PLC0415
+    from bootstrap.commands.locks.relocking import lock  # noqa: PLC0415
     from bootstrap.commands.session import opened  # noqa: PLC0415
 
     with console.activity() as activity, opened(asked, activity) as session:

@@ -148,8 +148,8 @@ def _lock(asked: Asked) -> str:
     """What is wrong with the lock of the project, if there are both."""
     if not (project_folder(asked) / "pyproject.toml").is_file() or not lock_path_of(asked).exists():
         return ""
-    from bootstrap.commands.keeping import digest_of  # noqa: PLC0415 - only where there is a lock
-    from bootstrap.commands.lock_file import any_lock  # noqa: PLC0415
+    from bootstrap.commands.locks.keeping import digest_of  # noqa: PLC0415 - only where there is a lock
+    from bootstrap.commands.locks.lock_file import any_lock  # noqa: PLC0415
     from bootstrap.commands.session import opened  # noqa: PLC0415
     from bootstrap.lock.model import Lock  # noqa: PLC0415
 

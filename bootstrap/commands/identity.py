@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from bootstrap import __version__
+from bootstrap.commands.builds.workshop import description_of
 from bootstrap.commands.session import Session
-from bootstrap.commands.workshop import description_of
 from bootstrap.errors import InputError
 from bootstrap.resolver.resolution import Pin
 

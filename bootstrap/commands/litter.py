@@ -40,11 +40,10 @@ _LITTER = (
     *(_Kind(name, ".*", _DAY) for name in ("archives", "environments", "interpreters", "proofs", "templates")),
     *(_Kind(name, "*/.*", _DAY) for name in ("pages", "metadata")),
     _Kind("probes", "*.part", _DAY),
-    _Kind("builds", "building-*", _DAY),
     _Kind("git/built", "*", 90 * _DAY),
     *(_Kind(f"git/{name}", ".*", _DAY) for name in ("mirrors", "checkouts/*")),
 )
-_MAKING = ("building",)
+_MAKING = ("building/*", "builds/building-*")
 _REUSED = ("builds", "archives")
 _OF_GIT = ("git/mirrors/*", "git/checkouts/*/*")
 
@@ -54,7 +53,7 @@ def litter(root: Path, now: float) -> tuple[Path, ...]:
     old = {
         each for kind in _LITTER for each in (root / kind.folder).glob(kind.pattern) if _is_older(each, now - kind.age)
     }
-    left = {each for name in _MAKING for each in (root / name).glob("*") if is_abandoned(each)}
+    left = {each for pattern in _MAKING for each in root.glob(pattern) if is_abandoned(each)}
     return tuple(sorted(old | left))
 
 

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from bootstrap import stamp
 from bootstrap.commands.asked import Asked, environment_of
-from bootstrap.commands.site_tables import ensure_usable
+from bootstrap.commands.choices.site_tables import ensure_usable
 from bootstrap.environment import activation, generations, history, verification
 from bootstrap.environment.installed import Distribution, installed
 from bootstrap.environment.interpreter import Interpreter, describe

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bootstrap import stamp
+from bootstrap.commands.builds.workshop import DESCRIPTIONS
 from bootstrap.commands.session import Session
-from bootstrap.commands.workshop import DESCRIPTIONS
 from bootstrap.project.workspace import deciding_places
 from profiles.site import watched as site_tables
 

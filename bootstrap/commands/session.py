@@ -20,10 +20,10 @@ from packaging.specifiers import SpecifierSet
 from bootstrap import toml
 from bootstrap.commands.activity import Activity
 from bootstrap.commands.asked import Asked, environment_of, is_lock, lock_path_of, project_folder, root_folder
-from bootstrap.commands.choosing import Selection, select_offer
+from bootstrap.commands.builds.workshop import Workshop
+from bootstrap.commands.choices.choosing import Selection, select_offer
+from bootstrap.commands.choices.site_tables import ensure_usable
 from bootstrap.commands.machine import this_machine
-from bootstrap.commands.site_tables import ensure_usable
-from bootstrap.commands.workshop import Workshop
 from bootstrap.environment.discovery import find
 from bootstrap.environment.interpreter import Interpreter, target
 from bootstrap.errors import UsageError

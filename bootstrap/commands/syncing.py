@@ -21,16 +21,16 @@ from packaging.version import Version
 from bootstrap import __version__, stamp
 from bootstrap.commands.activity import Activity
 from bootstrap.commands.asked import Asked, environment_of
-from bootstrap.commands.choosing import Selection, judged_by_lock
-from bootstrap.commands.clashing import with_clashes
+from bootstrap.commands.choices.choosing import Selection, judged_by_lock
+from bootstrap.commands.choices.clashing import with_clashes
 from bootstrap.commands.identity import identities, key_of
-from bootstrap.commands.lock_file import lock_text, save_lock
-from bootstrap.commands.locking import Locked, decided, locked_pins
-from bootstrap.commands.membership import virtual_members
+from bootstrap.commands.locks.lock_file import lock_text, save_lock
+from bootstrap.commands.locks.locking import Locked, decided, locked_pins
+from bootstrap.commands.locks.membership import virtual_members
+from bootstrap.commands.locks.resolving import route_of
 from bootstrap.commands.observed import observed
 from bootstrap.commands.outcome import Outcome, Package, difference
 from bootstrap.commands.proving import shown
-from bootstrap.commands.resolving import route_of
 from bootstrap.commands.session import Session, opened
 from bootstrap.commands.standing import Standing, packages_of, standing, versions
 from bootstrap.environment import generations, history, known, verification

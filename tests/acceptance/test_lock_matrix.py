@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from bootstrap.commands.environments import USUAL
+from bootstrap.commands.locks.environments import USUAL
 from bootstrap.environment.discovery import find
 from bootstrap.environment.interpreter import describe
 from bootstrap.errors import BootstrapError

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.commands.surroundings import Surroundings
+from bootstrap.commands.builds.surroundings import Surroundings
 from bootstrap.project.setting_kinds import Addition
 from bootstrap.resolver.resolution import Pin
 

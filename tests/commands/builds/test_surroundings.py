@@ -9,8 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from bootstrap.commands.made import Made
-from bootstrap.commands.surroundings import Surroundings, UnsettledError, is_same_file
+from bootstrap.commands.builds.made import Made
+from bootstrap.commands.builds.surroundings import Surroundings, UnsettledError, is_same_file
 from bootstrap.errors import BuildError
 from bootstrap.index.files import File
 from bootstrap.project.setting_kinds import Addition

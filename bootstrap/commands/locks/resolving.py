@@ -10,13 +10,13 @@ from packaging.requirements import Requirement
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from packaging.version import Version
 
-from bootstrap.commands.choosing import Selection
-from bootstrap.commands.combinations import Combination, combination_of
-from bootstrap.commands.membership import member_directs, member_roots, without_virtual
-from bootstrap.commands.promises import keep_promises
-from bootstrap.commands.reliefs import UnsolvedError
-from bootstrap.commands.rounds import resolved
-from bootstrap.commands.routing import Route, direct_sources, route
+from bootstrap.commands.choices.choosing import Selection
+from bootstrap.commands.locks.combinations import Combination, combination_of
+from bootstrap.commands.locks.membership import member_directs, member_roots, without_virtual
+from bootstrap.commands.locks.promises import keep_promises
+from bootstrap.commands.locks.reliefs import UnsolvedError
+from bootstrap.commands.locks.rounds import resolved
+from bootstrap.commands.locks.routing import Route, direct_sources, route
 from bootstrap.commands.session import Session
 from bootstrap.errors import NoCompatibleFileError, NoSolutionError, UnreachableError
 from bootstrap.index.files import File

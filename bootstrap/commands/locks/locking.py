@@ -8,12 +8,12 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from bootstrap.commands.asked import is_lock
-from bootstrap.commands.choosing import Selection, newest_that_runs
-from bootstrap.commands.keeping import digest_of, found_in, merged, preferences, speaking_of
-from bootstrap.commands.lock_file import any_lock
-from bootstrap.commands.pinned import Pinned, as_another_wrote_it, without_its_project
-from bootstrap.commands.reliefs import relieving
-from bootstrap.commands.resolving import resolution_of, selected
+from bootstrap.commands.choices.choosing import Selection, newest_that_runs
+from bootstrap.commands.locks.keeping import digest_of, found_in, merged, preferences, speaking_of
+from bootstrap.commands.locks.lock_file import any_lock
+from bootstrap.commands.locks.pinned import Pinned, as_another_wrote_it, without_its_project
+from bootstrap.commands.locks.reliefs import relieving
+from bootstrap.commands.locks.resolving import resolution_of, selected
 from bootstrap.commands.session import Session
 from bootstrap.errors import InputError, NoCompatibleFileError
 from bootstrap.lock.model import Lock

@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -22,14 +20,15 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bootstrap.commands.surroundings import Fixed, Surroundings, UnsettledError
+from bootstrap.commands.builds.surroundings import Fixed, Surroundings, UnsettledError
 from bootstrap.errors import BuildError, NoSolutionError
 from bootstrap.resolver.resolution import Pin
 from bootstrap.wheels.disk import writing
+from bootstrap.wheels.making import made_beside
 from profiles import is_family
 
 if TYPE_CHECKING:
-    from bootstrap.commands.workshop import Workshop
+    from bootstrap.commands.builds.workshop import Workshop
     from bootstrap.project.setting_kinds import Addition
 
 __all__ = ["Bench", "Benches"]
@@ -108,15 +107,10 @@ class Bench:
             os.utime(folder)  # `cache gc` goes by it
         if python.exists():
             return python
-        with writing("preparing a build", folder.parent):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            beside = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
-            try:
-                workshop.assemble(pins, beside, folder)
-                if not folder.exists():
-                    beside.rename(folder)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
+        with writing("preparing a build", folder.parent), made_beside(folder.parent, "building") as beside:
+            workshop.assemble(pins, beside, folder)
+            if not folder.exists():
+                beside.rename(folder)
         return python
 
     def _files(self, pins: Sequence[Pin]) -> Iterator[tuple[str, str]]:

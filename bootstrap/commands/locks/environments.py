@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from packaging.specifiers import SpecifierSet
 
-from bootstrap.commands.combinations import Combination
+from bootstrap.commands.locks.combinations import Combination
 from bootstrap.commands.session import Session
 from bootstrap.environment.discovery import find
 from bootstrap.errors import BootstrapError, ConfigurationError, UsageError

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
-from bootstrap.commands.combinations import Combination, Key
+from bootstrap.commands.locks.combinations import Combination, Key
 from bootstrap.errors import BootstrapError
 from bootstrap.resolver.resolution import Resolution
 

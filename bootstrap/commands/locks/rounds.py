@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
-from bootstrap.commands.surroundings import UnsettledError
+from bootstrap.commands.builds.surroundings import UnsettledError
 from bootstrap.errors import BuildError
 from bootstrap.index.files import File
 from bootstrap.index.metadata import Metadata

@@ -8,10 +8,10 @@ from dataclasses import replace
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bootstrap.commands.combinations import Combination, members
-from bootstrap.commands.lock_file import is_served, joined_offers, resolution_key
+from bootstrap.commands.builds.workshop import description_of
+from bootstrap.commands.locks.combinations import Combination, members
+from bootstrap.commands.locks.lock_file import is_served, joined_offers, resolution_key
 from bootstrap.commands.session import Session
-from bootstrap.commands.workshop import description_of
 from bootstrap.lock.digest import inputs_digest
 from bootstrap.lock.model import ALWAYS, Lock, python_key
 from bootstrap.resolver.resolution import Resolution

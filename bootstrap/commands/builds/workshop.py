@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bootstrap.commands.archives import Archives, sha256_in
-from bootstrap.commands.benches import Bench, Benches
-from bootstrap.commands.commits import Commits, is_commit, vcs_information
-from bootstrap.commands.fetching import fetched
-from bootstrap.commands.made import Made
-from bootstrap.commands.reading import Reading
-from bootstrap.commands.sayings import called
-from bootstrap.commands.surroundings import Surroundings, UnsettledError
+from bootstrap.commands.builds.archives import Archives, sha256_in
+from bootstrap.commands.builds.benches import Bench, Benches
+from bootstrap.commands.builds.commits import Commits, is_commit, vcs_information
+from bootstrap.commands.builds.fetching import fetched
+from bootstrap.commands.builds.made import Made
+from bootstrap.commands.builds.reading import Reading
+from bootstrap.commands.builds.sayings import called
+from bootstrap.commands.builds.surroundings import Surroundings, UnsettledError
 from bootstrap.environment import virtual
 from bootstrap.environment.installation import Install, install
 from bootstrap.environment.layout import Layout
@@ -43,7 +43,7 @@ from profiles import is_family
 
 if TYPE_CHECKING:
     from bootstrap.build.backend import Build, BuildEnvironment
-    from bootstrap.commands.routing import Route
+    from bootstrap.commands.locks.routing import Route
     from bootstrap.commands.session import Session
     from bootstrap.index.metadata import Metadata
     from profiles import Offer

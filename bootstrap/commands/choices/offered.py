@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from packaging.requirements import Requirement
 
-from bootstrap.commands.combinations import NONE, Combination, choices, combination_of
-from bootstrap.commands.offering import Offering, offering
+from bootstrap.commands.choices.offering import Offering, offering
+from bootstrap.commands.locks.combinations import NONE, Combination, choices, combination_of
 from bootstrap.commands.session import Session
 from bootstrap.project import indexes
 from bootstrap.resolver.resolution import Resolution, Target

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from bootstrap.commands.asked import is_lock
-from bootstrap.commands.combinations import Key
+from bootstrap.commands.locks.combinations import Key
 from bootstrap.commands.session import Session
 from bootstrap.errors import InputError
 from bootstrap.lock.model import ALWAYS, Lock

@@ -26,7 +26,7 @@ from profiles import Offer, is_family
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bootstrap.commands.routing import Route
+    from bootstrap.commands.locks.routing import Route
     from bootstrap.index.metadata import Metadata
     from bootstrap.project.model import Index
     from bootstrap.resolver.catalogue import Catalogue

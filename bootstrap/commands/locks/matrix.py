@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bootstrap.commands.aligning import Aligned, Versions
-from bootstrap.commands.combinations import NONE, Combination, Key
-from bootstrap.commands.environments import Environments, environments, torch_of, without_build
-from bootstrap.commands.keeping import digest_of, found_in, merged, preferences
-from bootstrap.commands.offered import Offered
-from bootstrap.commands.resolving import is_here, resolution_of
+from bootstrap.commands.choices.offered import Offered
+from bootstrap.commands.locks.aligning import Aligned, Versions
+from bootstrap.commands.locks.combinations import NONE, Combination, Key
+from bootstrap.commands.locks.environments import Environments, environments, torch_of, without_build
+from bootstrap.commands.locks.keeping import digest_of, found_in, merged, preferences
+from bootstrap.commands.locks.resolving import is_here, resolution_of
 from bootstrap.commands.session import Session
 from bootstrap.errors import (
     BadDistributionError,

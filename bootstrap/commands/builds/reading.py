@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap.commands.commits import is_commit
-from bootstrap.commands.sayings import Sayings, called, name_in
-from bootstrap.commands.surroundings import UnsettledError
+from bootstrap.commands.builds.commits import is_commit
+from bootstrap.commands.builds.sayings import Sayings, called, name_in
+from bootstrap.commands.builds.surroundings import UnsettledError
 from bootstrap.errors import BadDistributionError
 from bootstrap.index.files import File
 from bootstrap.resolver.resolution import Direct
 from bootstrap.wheels.store import StoredWheel
 
 if TYPE_CHECKING:
-    from bootstrap.commands.workshop import Workshop
+    from bootstrap.commands.builds.workshop import Workshop
     from bootstrap.index.metadata import Metadata
 
 __all__ = ["Reading"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.commands.asked import Asked
-from bootstrap.commands.elsewhere import Considered, considered
+from bootstrap.commands.choices.elsewhere import Considered, considered
 from bootstrap.errors import ChoiceError
 from probes import Machine, NvidiaDriver
 from profiles import ALL, Choice, counted, smallest_set

@@ -12,7 +12,7 @@ from dataclasses import replace
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from bootstrap.commands.choosing import Selection
+from bootstrap.commands.choices.choosing import Selection
 from bootstrap.lock.model import Lock, is_switched_on
 from bootstrap.resolver.resolution import Pin
 from profiles import Offer, automatic_offers

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from bootstrap.commands.asked import Asked
-from bootstrap.commands.offering import Offering, offering
+from bootstrap.commands.choices.offering import Offering, offering
 from bootstrap.errors import AccelerationError, ChoiceError, UsageError
 from bootstrap.project.model import Project
 from bootstrap.project.offers import torch_specifiers

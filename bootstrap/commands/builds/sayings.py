@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
 
-from bootstrap.commands.surroundings import Surroundings, UnsettledError, is_same_file
+from bootstrap.commands.builds.surroundings import Surroundings, UnsettledError, is_same_file
 from bootstrap.errors import BadDistributionError
 from bootstrap.index.files import File
 from bootstrap.index.metadata import Metadata, parse

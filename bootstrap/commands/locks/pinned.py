@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from bootstrap.commands.choosing import Selection, Situation, as_settled, ensure_accelerated, situation_of
-from bootstrap.commands.commits import is_commit
-from bootstrap.commands.keeping import speaking_of
+from bootstrap.commands.builds.commits import is_commit
+from bootstrap.commands.choices.choosing import Selection, Situation, as_settled, ensure_accelerated, situation_of
+from bootstrap.commands.locks.keeping import speaking_of
 from bootstrap.commands.session import Session
 from bootstrap.errors import InputError, NoCompatibleFileError, UsageError
 from bootstrap.lock.canonical import is_folder

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.commands.combinations import NONE, choices, combination_of, members
-from bootstrap.commands.resolving import roots
+from bootstrap.commands.locks.combinations import NONE, choices, combination_of, members
+from bootstrap.commands.locks.resolving import roots
 from bootstrap.project.model import Item, Project
 from bootstrap.resolver.resolution import Target
 from profiles import Offer

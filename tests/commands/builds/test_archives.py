@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.commands.archives import Archives, sha256_in
+from bootstrap.commands.builds.archives import Archives, sha256_in
 from bootstrap.errors import HashMismatchError, UnreachableError
 from bootstrap.index.client import Client, NetworkSettings
 from bootstrap.index.files import File

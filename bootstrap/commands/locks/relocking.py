@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bootstrap import stamp
 from bootstrap.commands.asked import is_lock
-from bootstrap.commands.clashing import clashes_in
-from bootstrap.commands.combinations import Key
-from bootstrap.commands.lock_file import lock_text, present_lock, resolution_key, save_lock, text_of
-from bootstrap.commands.matrix import Left, lock_all
+from bootstrap.commands.choices.clashing import clashes_in
+from bootstrap.commands.locks.combinations import Key
+from bootstrap.commands.locks.lock_file import lock_text, present_lock, resolution_key, save_lock, text_of
+from bootstrap.commands.locks.matrix import Left, lock_all
+from bootstrap.commands.locks.reliefs import relieving
 from bootstrap.commands.observed import observed
-from bootstrap.commands.reliefs import relieving
 from bootstrap.commands.session import Session
 from bootstrap.errors import BootstrapError, InputError, UsageError
 from bootstrap.lock.difference import Difference, difference

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 from packaging.version import Version
 
-from bootstrap.commands.aligning import Aligned, Versions
-from bootstrap.commands.combinations import Combination
+from bootstrap.commands.locks.aligning import Aligned, Versions
+from bootstrap.commands.locks.combinations import Combination
 from bootstrap.errors import NoSolutionError
 from bootstrap.resolver.resolution import Pin, Resolution, Target
 from profiles import Offer

@@ -10,9 +10,9 @@ from pathlib import Path
 from packaging.markers import default_environment
 
 from bootstrap.commands.asked import Asked, lock_path_of, project_folder
-from bootstrap.commands.choosing import Selection, judged_by_lock, select_offer
+from bootstrap.commands.choices.choosing import Selection, judged_by_lock, select_offer
+from bootstrap.commands.choices.site_tables import ensure_usable
 from bootstrap.commands.machine import recorded_machine, this_machine
-from bootstrap.commands.site_tables import ensure_usable
 from bootstrap.errors import ChoiceError, UsageError
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import load

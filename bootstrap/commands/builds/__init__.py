@@ -1,0 +1,1 @@
+"""From files of an index, folders and repositories to wheels that are in the store."""

@@ -1,0 +1,1 @@
+"""Which offer is taken: for this machine, for another, for many."""

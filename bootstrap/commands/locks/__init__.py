@@ -1,0 +1,1 @@
+"""From a project to its lock: what is resolved, for whom, and what is kept."""
