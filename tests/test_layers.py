@@ -37,7 +37,7 @@ LAYERS = (
 )
 
 OWNERS = {
-    "httpx": "bootstrap.index.client",
+    "httpx": "bootstrap.index.transport",
     "certifi": "bootstrap.index.tls",
     "rich": "bootstrap.console",
     "virtualenv": "bootstrap.environment.virtual",

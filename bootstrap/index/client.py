@@ -3,7 +3,7 @@
     Client.get / get_range / stream / piece
         └── mirrors rewrite the address ── file:// ─── local.py
                  ├── whole short answers, no proxy ─── plain.py
-                 └── httpx.Client ── _Transports ── one pool per (TLS trust, proxy), made when first needed
+                 └── everything else ── transport.py, which has httpx
 
 httpx is imported, TLS set up and the proxy looked up only when something is really fetched: a run that is answered
 from the cache pays for none of it. Credentials are sent only to the origin they were given for, and never shown.
@@ -11,26 +11,23 @@ from the cache pays for none of it. Credentials are sent only to the origin they
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from bootstrap.errors import ConfigurationError, RefusedError, UnreachableError
+from bootstrap.errors import RefusedError, UnreachableError
 from bootstrap.index import addresses, ambient, local, plain
 from bootstrap.index.mirrors import ABSENT, Mirrors
 from bootstrap.index.patience import PASSING, Patience, asked_wait
 from bootstrap.index.response import Response, Stream
 from bootstrap.index.tls import Trust
+from bootstrap.index.transport import Transport, failure, has_no_address, is_mute, problem_of, troubles
 
 if TYPE_CHECKING:
-    import httpx
-
-    Answer = httpx.Response | plain.Answer
+    from bootstrap.index.transport import Answer
 
 __all__ = ["Client", "NetworkSettings"]
 
@@ -38,7 +35,6 @@ _LONGEST_WAIT = 10.0  # seconds, also where Retry-After asks for more
 _LARGEST_UNASKED = 8 << 20  # bytes; a server that ignores a range and sends more than this is not listened to
 _LARGEST = 32 << 20  # bytes of a whole answer, unpacked; the largest pages of the default index have some 10 MB
 _CHUNK = 1 << 18  # bytes
-_CONNECTIONS = 64
 _OFFLINE = "not asked, because this run is offline and the cache does not have it"
 
 
@@ -74,11 +70,10 @@ class Client:
     """
 
     settings: NetworkSettings = field(default_factory=NetworkSettings)
-    _http: httpx.Client | None = None
     _trust: Trust = field(init=False)
     _plain: plain.Connections = field(init=False)
+    _transport: Transport = field(init=False)
     _mirrors: Mirrors = field(init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: dict[str, tuple[str, str] | None] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
     _proxied: dict[str, bool] = field(default_factory=dict)
@@ -86,7 +81,9 @@ class Client:
     def __post_init__(self) -> None:
         self._trust = Trust(self.settings)
         self._mirrors = Mirrors(self.settings.mirrors)
-        self._plain = plain.Connections(self.settings.timeout, self._trust.context)
+        settings, trust = self.settings, self._trust
+        self._plain = plain.Connections(settings.timeout, trust.context)
+        self._transport = Transport(trust, settings.timeout, settings.proxy, settings.user_agent)
 
     def rewrite(self, url: str) -> str:
         """The address that is really asked, first if there are several: the mirror's, where one is set."""
@@ -177,7 +174,7 @@ class Client:
                 yield found
             return
         headers = {"accept-encoding": "identity"} | ({"range": f"bytes={start}-"} if start else {})
-        answer = cast("httpx.Response", self._answer(asked, lambda: self._send(asked, headers)))
+        answer = self._answer(asked, lambda: self._sent(asked, headers))
         try:
             yield Stream(answer.status_code, dict(answer.headers), self._chunks(answer, url))
         finally:
@@ -235,8 +232,8 @@ class Client:
             headers |= {"if-range": unchanged} if unchanged else {}
         try:
             answer = self._asked(asked, headers)
-        except _troubles() as error:
-            raise self._failure(shown, error) from error
+        except troubles() as error:
+            raise failure(shown, error, self.settings.timeout) from error
         try:
             yield Stream(answer.status_code, dict(answer.headers), self._chunks(answer, asked))
         finally:
@@ -250,10 +247,7 @@ class Client:
 
     def close(self) -> None:
         """Close every connection; the client may be used again."""
-        with self._lock:
-            if self._http is not None:
-                self._http.close()
-            self._http = None
+        self._transport.close()
         self._plain.close()
 
     def _within_reason(self, answer: Answer, asked: str) -> Iterator[bytes]:
@@ -277,22 +271,24 @@ class Client:
                 yield from answer.iter_raw() if is_plain else answer.iter_bytes(_CHUNK)
         except GeneratorExit:  # nobody wants the rest, perhaps because the interpreter ends
             raise
-        except _troubles() as error:
-            raise UnreachableError(addresses.without_credentials(url), self._problem(error)) from error
+        except troubles() as error:
+            raise UnreachableError(
+                addresses.without_credentials(url), problem_of(error, self.settings.timeout)
+            ) from error
 
     def _asked(self, url: str, headers: Mapping[str, str]) -> Answer:
         """The beginning of an answer, by the shortest way: httpx has the proxies, the redirects and the odd cases."""
         if self._is_behind_proxy(url):
-            return self._send(url, headers)
+            return self._sent(url, headers)
         bare, pair = addresses.without_credentials(url), self._credentials(url)
         login = {"authorization": plain.basic(*pair)} if pair else {}
         answer = self._plain.ask(bare, {"user-agent": self.settings.user_agent, "accept": "*/*", **headers, **login})
         if answer is None:
-            return self._send(url, headers)
+            return self._sent(url, headers)
         if answer.moved_to is None:
             return answer
         answer.close()
-        return self._send(addresses.without_credentials(urljoin(bare, answer.moved_to)), headers)
+        return self._sent(addresses.without_credentials(urljoin(bare, answer.moved_to)), headers)
 
     def _is_behind_proxy(self, url: str) -> bool:
         origin = addresses.origin(url)
@@ -302,12 +298,8 @@ class Client:
             known = self._proxied[origin] = proxy is not None
         return known
 
-    def _send(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
-        import httpx  # noqa: PLC0415  (see the module's docstring)
-
-        http, pair = self._opened(), self._credentials(url)
-        request = http.build_request("GET", addresses.without_credentials(url), headers=dict(headers))
-        return http.send(request, stream=True, auth=httpx.BasicAuth(*pair) if pair else None)
+    def _sent(self, url: str, headers: Mapping[str, str]) -> Answer:
+        return self._transport.send(url, headers, self._credentials(url))
 
     def _answer(self, url: str, attempt: Callable[[], Answer]) -> Answer:
         """The first useful answer. An origin that stayed silent through all retries is tried only once from then on."""
@@ -322,50 +314,25 @@ class Client:
             asked = 0.0
             try:
                 answer = attempt()
-            except _troubles() as error:
-                failure = self._failure(shown, error)
-                hopeless, before = _has_no_address(error), hopeless
-                if isinstance(failure, RefusedError) or (hopeless and before):
-                    raise failure from error
-                mute = _is_mute(error)
+            except troubles() as error:
+                found = failure(shown, error, self.settings.timeout)
+                hopeless, before = has_no_address(error), hopeless
+                if isinstance(found, RefusedError) or (hopeless and before):
+                    raise found from error
+                mute = is_mute(error)
             else:
                 if answer.status_code not in PASSING:
                     return answer
                 answer.close()
                 problem = f"the server answers {answer.status_code} {answer.reason_phrase}".rstrip()
-                failure, mute = UnreachableError(shown, problem), False
+                found, mute = UnreachableError(shown, problem), False
                 asked = asked_wait(answer.headers.get("retry-after", ""), time.time()) or 0.0
             wait = patience.after(progress=False, asked=min(asked, _LONGEST_WAIT))
             if wait is None:
                 if mute:
                     self._silent.add(origin)
-                raise failure
+                raise found
             time.sleep(min(wait, _LONGEST_WAIT))
-
-    def _failure(self, shown: str, error: Exception) -> UnreachableError:
-        """What to raise instead: RefusedError where asking again is of no use."""
-        import httpx  # noqa: PLC0415  (see the module's docstring)
-
-        if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
-            return RefusedError(shown, f"cannot be asked ({error})")
-        problem = self._problem(error)
-        return (RefusedError if "certificate" in problem else UnreachableError)(shown, problem)
-
-    def _problem(self, error: Exception) -> str:
-        import httpx  # noqa: PLC0415  (see the module's docstring)
-
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return (
-                "its TLS certificate is not trusted; name the CA bundle that signed it "
-                f"(pip's `cert` or SSL_CERT_FILE), or trust the host ({error})"
-            )
-        if isinstance(error, httpx.TimeoutException) or isinstance(error.__cause__, TimeoutError):
-            return f"no answer within {self.settings.timeout:g} seconds"
-        if isinstance(error, httpx.ProxyError):
-            return f"the proxy refuses ({error})"
-        if isinstance(error, httpx.ConnectError) or _is_mute(error):
-            return f"no connection ({error})"
-        return f"the connection broke ({error})"
 
     def _response(self, answer: Answer, body: bytes, url: str, asked: str) -> Response:
         found = Response(answer.status_code, dict(answer.headers), body, str(answer.url))
@@ -386,83 +353,6 @@ class Client:
         elif origin not in self._known:
             self._known[origin] = ambient.login(addresses.host(url))
         return self._known[origin]
-
-    def _opened(self) -> httpx.Client:
-        if self._http is None:
-            with self._lock:
-                if self._http is None:
-                    self._http = self._open()
-        return self._http
-
-    def _open(self) -> httpx.Client:
-        import httpx  # noqa: PLC0415  (see the module's docstring)
-
-        return httpx.Client(
-            transport=cast("httpx.BaseTransport", _Transports(self.settings, self._trust)),
-            timeout=self.settings.timeout,
-            follow_redirects=True,
-            trust_env=False,
-            headers={"user-agent": self.settings.user_agent},
-        )
-
-
-class _Transports:
-    """An httpx transport that passes each request to the pool for its kind of trust and its proxy."""
-
-    def __init__(self, settings: NetworkSettings, trust: Trust) -> None:
-        self._settings, self._trust = settings, trust
-        self._pools: dict[tuple[str, str | None], httpx.HTTPTransport] = {}
-        self._lock = threading.Lock()
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = str(request.url)
-        proxy = ambient.proxy_for(self._settings.proxy, request.url.scheme, request.url.host)
-        key = (self._trust.kind(url), proxy)
-        with self._lock:
-            pool = self._pools.get(key)
-            if pool is None:
-                pool = self._pools[key] = self._pool(url, proxy)
-        return pool.handle_request(request)
-
-    def close(self) -> None:
-        for pool in self._pools.values():
-            pool.close()
-
-    def _pool(self, url: str, proxy: str | None) -> httpx.HTTPTransport:
-        import httpx  # noqa: PLC0415  (see the module's docstring)
-
-        limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
-        # On the way to a plain address the proxy itself may speak https.
-        verify = self._trust.context(url) if proxy is None or url.startswith("https:") else self._trust.checked()
-        try:
-            return httpx.HTTPTransport(verify=verify, limits=limits, proxy=proxy)
-        except (ImportError, ValueError, httpx.InvalidURL) as error:
-            shown = addresses.without_credentials(proxy or "")
-            raise ConfigurationError(f"The proxy {shown} cannot be used: {error}") from error
-
-
-def _troubles() -> tuple[type[Exception], ...]:
-    """What an attempt may end with. Only asked when one does."""
-    import httpx  # noqa: PLC0415  (see the module's docstring)
-
-    return plain.Broken, httpx.HTTPError, httpx.InvalidURL
-
-
-def _is_mute(error: BaseException) -> bool:
-    """Did the server not even take the connection?"""
-    import httpx  # noqa: PLC0415  (see the module's docstring)
-
-    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) or getattr(error, "connecting", False)
-
-
-def _has_no_address(error: BaseException) -> bool:
-    """Did name resolution say for certain that there is no such host? Behind a firewall that is the usual answer."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            return cause.errno == socket.EAI_NONAME
-        cause = cause.__cause__ or cause.__context__
-    return False
 
 
 def _worth_reading(answer: Answer) -> bool:
