@@ -12,7 +12,7 @@ from bootstrap.commands.session import Session
 from bootstrap.environment.proof import Proof, prove
 from bootstrap.environment.proofs import Proofs, key_of
 from bootstrap.errors import VerificationError
-from probes import MACHINE_OVERRIDE
+from probes import MACHINE_OVERRIDE, Gpu
 
 __all__ = ["shown"]
 
@@ -50,9 +50,10 @@ def _look_for_devices(session: Session, proof: Proof) -> None:
     if proof.devices or os.environ.get(MACHINE_OVERRIDE):  # a machine that is only described has nothing to see
         return
     vendor = next((vendor for vendor, build in _BUILDS.items() if getattr(proof, build)), None)
-    names = [str(each.name) for each in session.machine.gpus if each.vendor == vendor and each.visible]
-    if not names:
+    there = [each for each in session.machine.gpus if each.vendor == vendor and each.visible and not _is_assumed(each)]
+    if not there:
         return
+    names = (each.name if isinstance(each.name, str) else f"of {each.vendor}, name unknown" for each in there)
     sentence = (
         f"torch {proof.torch} works, but sees none of this machine's GPUs ({', '.join(names)}) and will use the CPU; "
         f"`torchstrap doctor` looks for the reason"
@@ -60,6 +61,11 @@ def _look_for_devices(session: Session, proof: Proof) -> None:
     if session.asked.require == "gpu":
         raise VerificationError([f"{sentence}, and --require gpu asks for one."])
     session.warn(sentence)
+
+
+def _is_assumed(gpu: Gpu) -> bool:
+    """Was it named by a variable? Such an environment is for another machine than the one that it is built on."""
+    return gpu.source.startswith("TORCHSTRAP_")
 
 
 _BUILDS = {"amd": "hip", "nvidia": "cuda", "intel": "xpu"}
