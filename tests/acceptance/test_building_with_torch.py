@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +85,8 @@ def test_each_offer_gets_its_own_build(workplace: Workplace) -> None:
 def test_two_offers_in_one_lock_installed_without_a_network(workplace: Workplace) -> None:
     offer(workplace, "two_offers")
     workplace.write(pyproject("two_offers", more=EXTRAS + WITH_TORCH))
-    here = workplace.with_variables(TORCHSTRAP_PYTHON_VERSION="3.11", TORCHSTRAP_PLATFORM="linux_x86_64")
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    here = workplace.with_variables(TORCHSTRAP_PYTHON_VERSION=own, TORCHSTRAP_PLATFORM="linux_x86_64")
     locked = here.run("lock")
     assert locked.returncode == 0, locked.stderr
     for extra in ("cpu", "cu128"):

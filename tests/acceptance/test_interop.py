@@ -29,6 +29,7 @@ from tests.acceptance.running import Workplace, pyproject, recorded
 from tests.replica import Replica
 
 PROJECTS = Path(__file__).parent.parent / "projects"
+OWN_PLATFORM = describe(Path(sys.executable)).platform
 OWN_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 OWN_FILES = re.compile(r"(INSTALLER|RECORD|REQUESTED|direct_url\.json|uv_cache\.json|sboms/.*)$|\.pyc$|^_virtualenv\.")
 """What every installer writes in its own words."""
@@ -181,7 +182,8 @@ def seeds(
             (root / name).mkdir()
             place = Workplace(root / name, cache, replica)
             place.write(re.sub(r'requires-python = ".*"', 'requires-python = ">=3.10"', text))
-            done = place.run("lock", "--python-version", OWN_PYTHON)
+            # Not every platform has builds of these old torches for every Python.
+            done = place.run("lock", "--python-version", OWN_PYTHON, "--platform", OWN_PLATFORM)
             assert done.returncode == 0, done.stderr
             made[name] = place, {}
         return made[name]

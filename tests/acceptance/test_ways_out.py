@@ -50,7 +50,8 @@ def test_nothing_is_built_only_to_try_what_would_help(workplace: Workplace) -> N
     done = workplace.run("sync")
     assert done.returncode == 1
     assert "Building" not in done.stderr
-    assert done.stderr.rstrip().endswith("or perhaps relax `needless>=2`.")
+    assert "relax `needless>=2`" in done.stderr
+    assert "that gives" not in done.stderr  # what was not tried is not promised
 
 
 def _wheel(replica: Replica, name: str) -> None:
