@@ -92,11 +92,16 @@ def cache_folder(asked: Asked) -> Path | None:
     Raises ConfigurationError for a folder that makes no sense, InputError for a pyproject.toml that cannot be read.
     """
     from bootstrap.commands.asked import root_folder  # noqa: PLC0415
+    from bootstrap.project.policy import read_policy  # noqa: PLC0415
     from bootstrap.project.settings import read_cache_dir  # noqa: PLC0415
 
     project = root_folder(asked)
     found = read_cache_dir(
-        command_line=asked.settings, environ=os.environ, project_table=_table(project), folder=project
+        command_line=asked.settings,
+        environ=os.environ,
+        project_table=_table(project),
+        folder=project,
+        policy=read_policy(),
     )
     return None if found is None else found.absolute()
 

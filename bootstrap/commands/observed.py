@@ -8,6 +8,7 @@ from pathlib import Path
 from bootstrap import stamp
 from bootstrap.commands.builds.workshop import DESCRIPTIONS
 from bootstrap.commands.session import Session
+from bootstrap.project.policy import watched as policies
 from bootstrap.project.workspace import deciding_places
 from profiles.site import watched as site_tables
 
@@ -18,7 +19,7 @@ def observed(session: Session) -> Mapping[str, str]:
     """What the files that say what is wanted look like: if one changes while we work, the work is out of date."""
     files = session.project.files
     places = deciding_places(files[0].parent) if files and files[0].name == "pyproject.toml" else ()
-    watched = (*files, *places, *session.configuration.places, *site_tables(), *_descriptions(session))
+    watched = (*files, *places, *session.configuration.places, *site_tables(), *policies(), *_descriptions(session))
     return {str(path): stamp.observe(f"file {path}") for path in watched}
 
 

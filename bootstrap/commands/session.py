@@ -32,6 +32,7 @@ from bootstrap.project import indexes
 from bootstrap.project.extra_builds import extra_build_dependencies
 from bootstrap.project.model import Project
 from bootstrap.project.pip_configuration import PipConfiguration, read_pip_configuration
+from bootstrap.project.policy import NONE, MachinePolicy, read_policy
 from bootstrap.project.pyproject import read_project
 from bootstrap.project.settings import Settings, read_settings
 from bootstrap.resolver.resolution import Target
@@ -57,6 +58,7 @@ class Session:
     settings: Settings
     configuration: PipConfiguration
     cache: Path
+    machine_policy: MachinePolicy = NONE
     hashes_required: bool = False
     warnings: list[str] = field(default_factory=list)
 
@@ -153,7 +155,9 @@ class Session:
     def select(self) -> Selection:
         """The offer for this machine, or the one that was asked for."""
         addresses = indexes.named_addresses(self.project, self.settings)
-        return select_offer(self.project, self.asked, self.machine, self.target.markers, addresses)
+        return select_offer(
+            self.project, self.asked, self.machine, self.target.markers, addresses, policy=self.machine_policy
+        )
 
     def everything_to_say(self) -> tuple[str, ...]:
         """All warnings so far, those of the indexes included."""
@@ -193,6 +197,7 @@ def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
     """A session for the block. With `--no-cache` all that is fetched lies in a folder that goes away with it."""
     ensure_usable()
     configuration = read_pip_configuration(os.environ, _home())
+    policy = read_policy()
     project, options = _read(asked)
     settings = read_settings(
         command_line=asked.settings,
@@ -200,6 +205,7 @@ def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
         project_table=_table(asked),
         pip=configuration,
         options=options,
+        policy=policy,
         folder=project.root,
         working_folder=Path.cwd(),
     )
@@ -210,7 +216,7 @@ def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
             beside = environment_of(asked).parent
             cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".torchstrap-", dir=beside)))
         required = options is not None and options.require_hashes
-        session = Session(asked, activity, project, settings, configuration, cache, required)
+        session = Session(asked, activity, project, settings, configuration, cache, policy, required)
         try:
             yield session
         finally:
@@ -227,6 +233,7 @@ def settings_of(asked: Asked) -> Settings:
         environ=os.environ,
         project_table=_table(asked) if has_table else {},
         pip=read_pip_configuration(os.environ, _home()),
+        policy=read_policy(),
         folder=folder,
         working_folder=Path.cwd(),
     )

@@ -1,7 +1,7 @@
 """Where things come from and how they are fetched, from every place where one may say so.
 
-    highest   command line > TORCHSTRAP_* > options in requirements files > [tool.torchstrap] > pip's configuration
-              > what is said here    lowest
+    highest   enforced by the machine's policy > command line > TORCHSTRAP_* > options in requirements files
+              > [tool.torchstrap] > the policy's defaults > pip's configuration > what is said here    lowest
 
 Of single values the highest wins; lists are joined, the highest first. `_ROWS` is the whole of it.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bootstrap.errors import ConfigurationError
 from bootstrap.project import setting_kinds as kinds
+from bootstrap.project.policy import NONE, MachinePolicy
 
 if TYPE_CHECKING:
     from bootstrap.project.binaries import Binaries
@@ -127,8 +128,8 @@ _ROWS = (
     _Row("pip_extra_index_urls", kinds.indexes, pip="extra-index-url", joined=True),
     _Row("requirements_index_urls", kinds.indexes, option="extra_index_urls"),
 )
-_NO_BINARY = _row("no_binary", kinds.words, pip="no-binary")
-_ONLY_BINARY = _row("only_binary", kinds.words, pip="only-binary")
+_NO_BINARY = _row("no_binary", kinds.words, pip="no-binary", option="no_binary")
+_ONLY_BINARY = _row("only_binary", kinds.words, pip="only-binary", option="only_binary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def read_settings(
     project_table: Mapping[str, object],
     pip: PipConfiguration,
     options: Options | None = None,
+    policy: MachinePolicy = NONE,
     folder: Path = Path(),
     working_folder: Path = Path(),
 ) -> Settings:
@@ -171,10 +173,11 @@ def read_settings(
     """
     given = {name: value for name, value in command_line.items() if value is not False}
     layers = (
-        _Layer(given, _spelled_by_callers, lambda word: f"--{word.replace('_', '-')}", working_folder),
-        _Layer(environ, lambda row: row.variables, str, working_folder),
+        _decreed(policy, "enforced"),
+        *_said(given, environ, working_folder),
         _Layer(_said_by(options), lambda row: (row.option,), lambda word: f"the files' {word}", working_folder),
         _Layer(project_table, lambda row: row.keys, lambda word: f"[tool.torchstrap] {word}", folder),
+        _decreed(policy, "defaults"),
         _Layer(
             pip.values, lambda row: (row.pip,), lambda word: f"{word} in {pip.origins.get(word, 'pip')}", working_folder
         ),
@@ -183,22 +186,49 @@ def read_settings(
     values = {name: value for name, value in found.items() if value is not None}
     no_cache = values.pop("no_cache", False)
     cache_dir = None if no_cache else values.pop("cache_dir", None) or _default_cache()
-    binaries = _binaries(layers, options)
+    binaries = _binaries(layers)
     values.pop("cache_dir", None)
     return Settings(**values, cache_dir=cache_dir, no_binary=binaries.no_binary, only_binary=binaries.only_binary)
 
 
 def read_cache_dir(
-    *, command_line: Mapping[str, object], environ: Mapping[str, str], project_table: Mapping[str, object], folder: Path
+    *,
+    command_line: Mapping[str, object],
+    environ: Mapping[str, str],
+    project_table: Mapping[str, object],
+    folder: Path,
+    policy: MachinePolicy = NONE,
 ) -> Path | None:
     """The `cache_dir` that read_settings would give; no other setting is looked at, so none can be wrong."""
     layers = (
-        _Layer(command_line, _spelled_by_callers, lambda word: f"--{word.replace('_', '-')}", Path()),
-        _Layer(environ, lambda row: row.variables, str, Path()),
+        _decreed(policy, "enforced"),
+        *_said(command_line, environ, Path()),
         _Layer(project_table, lambda row: row.keys, lambda word: f"[tool.torchstrap] {word}", folder),
+        _decreed(policy, "defaults"),
     )
     named, no_cache = (_resolved(row, layers) for row in _ROWS if row.name in ("cache_dir", "no_cache"))
     return None if no_cache else named or _default_cache()
+
+
+def _said(command_line: Mapping[str, object], environ: Mapping[str, str], folder: Path) -> tuple[_Layer, _Layer]:
+    """What was said for this one run."""
+    return (
+        _Layer(command_line, _spelled_by_callers, lambda word: f"--{word.replace('_', '-')}", folder),
+        _Layer(environ, lambda row: row.variables, str, folder),
+    )
+
+
+def _decreed(policy: MachinePolicy, table: str) -> _Layer:
+    """What the administrator says in a table of the policy. Raises ConfigurationError for keys that nobody knows."""
+    said: Mapping[str, object] = getattr(policy, table)
+    known = {key for row in (*_ROWS, _NO_BINARY, _ONLY_BINARY) for key in row.keys}
+    unknown = sorted(said.keys() - known)
+    if unknown:
+        raise ConfigurationError(
+            f"{policy.path}: [{table}] {unknown[0]} is no setting; there are {', '.join(sorted(known))}"
+        )
+    folder = policy.path.parent if policy.path else Path()
+    return _Layer(said, lambda row: row.keys, lambda word: f"{policy.path}: [{table}] {word}", folder)
 
 
 def _spelled_by_callers(row: _Row) -> tuple[str, ...]:
@@ -209,7 +239,8 @@ def _said_by(options: Options | None) -> Mapping[str, object]:
     if options is None:
         return {}
     said = {row.option: getattr(options, row.option) for row in _ROWS if row.option}
-    return {name: value for name, value in said.items() if value is not False}
+    binaries = {name: sorted(getattr(options.binaries, name)) for name in ("no_binary", "only_binary")}
+    return {name: value for name, value in (said | binaries).items() if value is not False}
 
 
 def _resolved(row: _Row, layers: tuple[_Layer, ...]) -> Any:
@@ -219,16 +250,13 @@ def _resolved(row: _Row, layers: tuple[_Layer, ...]) -> Any:
     return values[0] if values else None
 
 
-def _binaries(layers: tuple[_Layer, ...], options: Options | None) -> Binaries:
+def _binaries(layers: tuple[_Layer, ...]) -> Binaries:
     """From the lowest place to the highest: what is said later takes a name off the other side."""
     from bootstrap.project.binaries import Binaries  # noqa: PLC0415 - `probe` needs no names of packages
 
     found = Binaries()
-    command_line, environ, files, table, pip = layers
-    for layer in (pip, table, files, environ, command_line):
+    for layer in reversed(layers):
         refused, required = layer.value(_NO_BINARY) or (), layer.value(_ONLY_BINARY) or ()
-        if layer is files and options is not None:
-            refused, required = sorted(options.binaries.no_binary), sorted(options.binaries.only_binary)
         both = sorted(set(refused) & set(required))
         if both:
             raise ConfigurationError(

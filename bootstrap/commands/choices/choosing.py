@@ -10,9 +10,10 @@ from packaging.specifiers import SpecifierSet
 
 from bootstrap.commands.asked import Asked
 from bootstrap.commands.choices.offering import Offering, offering
-from bootstrap.errors import AccelerationError, ChoiceError, UsageError
+from bootstrap.errors import AccelerationError, ChoiceError, NotPermittedError, UsageError
 from bootstrap.project.model import Project
 from bootstrap.project.offers import torch_specifiers
+from bootstrap.project.policy import NONE, MachinePolicy
 from bootstrap.project.selection import check_conflicts, select, select_groups
 from bootstrap.project.sources import activated
 from bootstrap.resolver.resolution import Pin
@@ -50,15 +51,32 @@ _WAY_OUT = "name one with --extra or --variant to install it all the same"
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What every question about offers is asked for: the machine, the GPUs of it that must work, the Python."""
+    """What every question about offers is asked for: the machine, the GPUs of it that must work, the Python, and what
+    the machine's policy admits.
+    """
 
     machine: Machine
     python: str
     wanted: Wanted
+    policy: MachinePolicy = NONE
 
     def choose(self, offers: Sequence[Offer], torch: Torch) -> Choice:
-        """As `profiles.choose`."""
-        return choose(offers, self.machine, python=self.python, torch=torch, wanted=self.wanted)
+        """As `profiles.choose`, among the offers that the policy admits."""
+        admitted = [each for each in offers if self.policy.admits(each.variant)]
+        refused = tuple(Rejection(each.name, self.policy.sentence()) for each in offers if each not in admitted)
+        if refused and not admitted:
+            raise NoOfferError(refused)
+        choice = choose(admitted, self.machine, python=self.python, torch=torch, wanted=self.wanted)
+        return replace(choice, rejected=(*choice.rejected, *refused)) if refused else choice
+
+    def reason_for(self, offer: Offer, torch: Torch) -> str:
+        """Why an offer that was taken uses the machine's GPU."""
+        return choose((offer,), self.machine, python=self.python, torch=torch, wanted=self.wanted).reason
+
+    def ensure_admitted(self, offer: Offer) -> None:
+        """Raise NotPermittedError if the policy does not admit an offer that was settled."""
+        if not self.policy.admits(offer.variant):
+            raise NotPermittedError(f"{offer.name} ({offer.variant}) is not for this machine: {self.policy.sentence()}")
 
     def accelerates(self, offer: Offer, torch: Torch = None) -> bool:
         """As `profiles.accelerates`."""
@@ -93,21 +111,27 @@ class Selection:
 
 
 def select_offer(
-    project: Project, asked: Asked, machine: Machine, markers: Mapping[str, str], addresses: Iterable[str]
+    project: Project,
+    asked: Asked,
+    machine: Machine,
+    markers: Mapping[str, str],
+    addresses: Iterable[str],
+    *,
+    policy: MachinePolicy = NONE,
 ) -> Selection:
     """Take the offer that was asked for, or the best for the machine.
 
     `addresses` are those of the indexes that were named for packages in general: one of a variant settles the variant.
 
     Raises UsageError for extras that are unknown or conflict, AccelerationError when a GPU is required and the build
-    taken would not use one, ChoiceError when no offer can run here.
+    taken would not use one, ChoiceError when no offer can run here, NotPermittedError when the policy is against it.
     """
     groups = select_groups(project, asked.groups) | project.taken_groups
     extras = activated(project, select(project, asked.extras), groups)
     check_conflicts(project, extras, groups)
     offered = offering(project, asked, extras | groups, markers, addresses)
     specifiers = {each.name: _torch(project, each) for each in offered.candidates}
-    situation = situation_of(asked, machine, markers)
+    situation = situation_of(asked, machine, markers, policy)
     choice, obstacle = _taken(offered, situation, specifiers)
     ensure_accelerated(asked, choice, situation, specifiers)
     if choice.offer.kind == "extra":
@@ -119,9 +143,9 @@ def select_offer(
     return Selection(choice, extras, groups, known, situation, offered.candidates, specifiers, obstacle)
 
 
-def situation_of(asked: Asked, machine: Machine, markers: Mapping[str, str]) -> Situation:
+def situation_of(asked: Asked, machine: Machine, markers: Mapping[str, str], policy: MachinePolicy = NONE) -> Situation:
     """What offers are judged by. Raises UsageError for `--gpus` that say nothing or name GPUs that are not there."""
-    return Situation(machine, markers["python_version"], _wanted(asked, machine))
+    return Situation(machine, markers["python_version"], _wanted(asked, machine), policy)
 
 
 def ensure_accelerated(asked: Asked, choice: Choice, situation: Situation, torch: Torch) -> None:
@@ -152,7 +176,7 @@ def judged_by_lock(selection: Selection, pins: Iterable[Pin], require: str | Non
             )
             choice = replace(choice, warnings=(*choice.warnings, warning))
     elif choice.torch is not None:
-        choice = replace(choice, reason=situation.choose((locked,), exactly).reason)
+        choice = replace(choice, reason=situation.reason_for(locked, exactly))
     return replace(selection, choice=replace(choice, torch=torch.version.public))
 
 
@@ -205,7 +229,11 @@ def _torch(project: Project, offer: Offer) -> SpecifierSet:
 
 
 def as_settled(offer: Offer, every: Iterable[Offer], reason: str, situation: Situation, torch: Torch) -> Choice:
-    """The one offer there is: taken whatever the machine is, with a warning where a GPU then has nothing to do."""
+    """The one offer there is: taken whatever the machine is, with a warning where a GPU then has nothing to do.
+
+    Raises NotPermittedError if the machine's policy does not admit it.
+    """
+    situation.ensure_admitted(offer)
     others = [each for each in every if each != offer]
     choice = Choice(offer, reason, tuple(Rejection(each.name, f"{offer.name} is settled: {reason}") for each in others))
     if situation.accelerates(offer, torch):

@@ -17,6 +17,7 @@ from bootstrap.errors import ChoiceError, UsageError
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import load
 from bootstrap.project.model import Project
+from bootstrap.project.policy import NONE, MachinePolicy, read_policy
 from bootstrap.project.pyproject import read_project
 from bootstrap.resolver.resolution import Pin
 from probes import Machine, Unknown
@@ -49,6 +50,7 @@ class Considered:
     lock: Lock | None
     machine: Machine
     markers: Mapping[str, str]
+    policy: MachinePolicy = NONE
     unread: str | None = None
 
     def choice(self) -> Choice:
@@ -68,7 +70,7 @@ class Considered:
         return tuple(each.name for each in selection.situation.fitting(selection.candidates, selection.torch))
 
     def _selection(self) -> Selection:
-        return select_offer(self.project, self.asked, self.machine, self.markers, ())
+        return select_offer(self.project, self.asked, self.machine, self.markers, (), policy=self.policy)
 
     def _locked(self, offer: str) -> tuple[Pin, ...]:
         """What the project's lock has for an offer there, if it has something."""
@@ -98,10 +100,12 @@ def considered(asked: Asked, machine_files: Sequence[Path | None], python: str |
     found = load(path) if path.is_file() else None
     lock = found if isinstance(found, Lock) else None
     unread = None if found is lock else f"{path.name} was not written by torchstrap; the versions in it are not heeded"
-    machines = [recorded_machine(file) if file else this_machine() for file in machine_files]
+    # What the administrator of this machine has decided says nothing of others.
+    machines = [(recorded_machine(file), NONE) if file else (this_machine(), read_policy()) for file in machine_files]
     ours = {**{key: str(value) for key, value in default_environment().items()}, **_python(python)}
     return tuple(
-        Considered(asked, project, lock, machine, {**ours, **_markers_on(machine)}, unread) for machine in machines
+        Considered(asked, project, lock, machine, {**ours, **_markers_on(machine)}, policy, unread)
+        for machine, policy in machines
     )
 
 

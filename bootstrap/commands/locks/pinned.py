@@ -27,6 +27,7 @@ from bootstrap.lock.canonical import is_folder
 from bootstrap.lock.model import Lock, roots_of
 from bootstrap.lock.packages import UNSTATED
 from bootstrap.lock.selection import resolution_of, select
+from bootstrap.project.policy import NONE
 from bootstrap.project.repository import read_repository
 from bootstrap.resolver.resolution import Pin, Resolution
 from profiles import Choice, Offer, flavour_of, index_of, is_family, is_variant, variant_of_index
@@ -70,6 +71,8 @@ def as_another_wrote_it(session: Session, document: Pylock) -> Pinned:
         )
     reason = f"{name}, locked by {author}, has {f'torch {torch.version}' if torch else 'no torch'}"
     situation, specifiers = _situation(session), _specifiers([(offer, pins)])
+    if torch is None:
+        situation = replace(situation, policy=NONE)  # which is about builds of torch
     choice = as_settled(offer, (offer,), reason, situation, specifiers)
     choice = replace(choice, warnings=tuple(f"{each}; lock anew to change that" for each in choice.warnings))
     resolution = Resolution(offer.name, session.target, pins)
@@ -180,7 +183,7 @@ def _with(offer: Offer, extras: frozenset[str], groups: frozenset[str]) -> tuple
 
 
 def _situation(session: Session) -> Situation:
-    return situation_of(session.asked, session.machine, session.target.markers)
+    return situation_of(session.asked, session.machine, session.target.markers, session.machine_policy)
 
 
 def _specifiers(found: Iterable[tuple[Offer, Iterable[Pin]]]) -> Mapping[str, SpecifierSet]:
