@@ -1,45 +1,50 @@
-"""Generations: `.venv` is a link to one complete environment, and changes by replacing the link.
+"""Generations: complete environments side by side, of which one is `.venv`; they are built, kept, and thrown away here.
 
-    .venv -> .venv.generations/<key>                    the current one
+    .venv -> .venv.generations/<key>                    the current one; without links it is .venv itself
     .venv.generations/<key>/generation.json             written last: what is here is complete; its time: last used
     .venv.generations/<key>/distrusted                  somebody found other bytes in it than it was built with
     .venv.generations/<key>.building-<pid>-<random>/    one in the making, renamed to <key> when it is complete
     .venv.generations/<key>.removing-<pid>-<random>/    one on its way out
     .venv.generations/lock                              held while anything of this is changed
+    .venv.generations/switching.json                    while folders change places: from which key to which
     .venv.switching-<pid>                               the next link, for the moment before it takes its place
 
-Other ways were considered. Changing an environment in place (pip, uv) leaves a mixture when it is interrupted.
-Exchanging two folders (renameat2 with RENAME_EXCHANGE) is atomic, but only on Linux and not on every file system there.
-A link is replaced by rename() on every POSIX system, the old environment stays whole for who still runs in it, and
-going back is the same one step. The price is that `.venv` is a link, which a few tools have to follow.
-
-What a killed process leaves has one of the passing names above and counts for nothing; whoever changes the environment
-next removes it. What a power cut leaves is told in bootstrap/wheels/durable.py.
+How `.venv` changes from one to the next, and why so, is told in switching.py. What a killed process leaves has one of
+the passing names above and counts for nothing; whoever changes the environment next removes it. What a power cut leaves
+is told in bootstrap/wheels/durable.py.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import os
 import re
-import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from bootstrap.errors import CannotWriteError, InputError, TryAgainError
+from bootstrap.environment import switching
+from bootstrap.environment.marker import (
+    KEY,
+    MARKER,
+    SCHEMA,
+    ensure_known,
+    folder_of,
+    is_complete,
+    key_in,
+    key_of,
+    mark,
+    use,
+    used,
+)
+from bootstrap.environment.switching import current
+from bootstrap.errors import BootstrapError, CannotWriteError, InputError, TryAgainError
+from bootstrap.wheels import locks
 from bootstrap.wheels.disk import writing
 from bootstrap.wheels.durable import settle, settle_names
-from bootstrap.wheels.making import is_abandoned, made_beside
-from bootstrap.wheels.making import remove as discard
-
-if sys.platform != "win32":
-    import fcntl
+from bootstrap.wheels.making import clear, folder_in, is_abandoned, made_beside
 
 __all__ = [
     "MARKER",
@@ -48,35 +53,20 @@ __all__ = [
     "ensure_ours",
     "find",
     "folder_of",
+    "key_of",
     "listed",
     "litter",
     "locked",
     "remove",
+    "remove_all",
+    "settled",
     "switch",
 ]
 
-MARKER = "generation.json"
 KEPT = 3
 POLL = 0.05  # seconds between two looks at a lock that somebody holds
-KEY = re.compile(r"(?!.*\.(?:building|removing)-)[A-Za-z0-9][A-Za-z0-9._+-]*")
 UNFINISHED = re.compile(r".*\.(?:building|removing)-[0-9a-f-]+")
-BUSY = frozenset({errno.EACCES, errno.EAGAIN})
-
-
-def folder_of(venv: Path) -> Path:
-    """Where the generations of an environment are: beside it."""
-    return venv.parent / f"{venv.name}.generations"
-
-
-def current(venv: Path) -> Path | None:
-    """The generation that the environment is, or None if there is none of ours."""
-    try:
-        target = Path(os.readlink(venv))  # noqa: PTH115 - one step, not to the end
-    except OSError:
-        return None
-    found = venv.parent / target
-    ours = found.parent.absolute() == folder_of(venv).absolute()
-    return folder_of(venv) / found.name if ours and (found / MARKER).is_file() else None
+OURS = re.compile(r"^torchstrap *=", re.MULTILINE)  # in pyvenv.cfg
 
 
 def listed(venv: Path) -> tuple[Path, ...]:
@@ -86,18 +76,28 @@ def listed(venv: Path) -> tuple[Path, ...]:
         for each in folder_of(venv).iterdir():
             with contextlib.suppress(OSError):
                 if KEY.fullmatch(each.name):
-                    found.append(((each / MARKER).stat().st_mtime_ns, each.name, each))
+                    found.append((used(each), each.name, each))
+    if current(venv) == venv:
+        with contextlib.suppress(OSError):
+            found.append((used(venv), key_of(venv), venv))
     return tuple(path for _, _, path in sorted(found, reverse=True))
 
 
 def find(venv: Path, key: str) -> Path | None:
     """The complete generation of a key, or None."""
     generation = folder_of(venv) / _checked(key)
-    return generation if (generation / MARKER).is_file() else None
+    if current(venv) == venv and key_of(venv) == key:
+        return venv
+    return generation if is_complete(generation) else None
 
 
 def ensure_ours(venv: Path) -> None:
-    """Raise CannotWriteError if something stands at `venv` that this program did not make. Changes nothing."""
+    """Raise CannotWriteError if something stands at `venv` that this program did not make. Changes nothing.
+
+    Raises NewerError if a newer torchstrap made it, or a generation of it.
+    """
+    for each in listed(venv):
+        ensure_known(each)
     if venv.is_symlink():
         target = Path(os.readlink(venv))  # noqa: PTH115
         if (venv.parent / target).parent.absolute() != folder_of(venv).absolute():
@@ -105,6 +105,8 @@ def ensure_ours(venv: Path) -> None:
                 f"{venv} is a link to {target}, which torchstrap did not make; "
                 f"move it away or name another with --venv."
             )
+    elif key_in(venv) or _says_ours(venv / "pyvenv.cfg"):
+        return
     elif (venv / "pyvenv.cfg").exists():
         raise CannotWriteError(
             f"{venv} is an environment that torchstrap did not make; move it away or name another with --venv."
@@ -113,9 +115,31 @@ def ensure_ours(venv: Path) -> None:
         raise CannotWriteError(f"{venv} exists and is no environment; move it away or name another with --venv.")
 
 
+def _says_ours(settings: Path) -> bool:
+    try:
+        return OURS.search(settings.read_text(encoding="utf-8", errors="replace")) is not None
+    except OSError:
+        return False
+
+
+def settled(venv: Path, *, limit: float) -> None:
+    """Wait for a switch that is under way, and undo one that was killed, for who only looks.
+
+    `limit` in seconds; raises TryAgainError. Who may not write sees what is there.
+    """
+    if switching.is_unfinished(venv):
+        try:
+            with locked(venv, limit=limit):
+                return
+        except TryAgainError:
+            raise
+        except BootstrapError:
+            return
+
+
 @contextlib.contextmanager
 def locked(venv: Path, *, limit: float, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the environment for changing it. `waiting` is called once if somebody else does.
+    """Hold the environment for changing it; a switch that was killed is undone. `waiting` is called if others hold it.
 
     `limit` in seconds; raises TryAgainError when it has passed, CannotWriteError or NotPermittedError if the folder of
     the generations cannot be made.
@@ -129,24 +153,17 @@ def locked(venv: Path, *, limit: float, waiting: Callable[[], None] = lambda: No
         held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
     try:
         _acquire(held, venv, limit, waiting)
+        with writing(f"undoing a switch of {venv.name} that was not finished", folder):
+            switching.mend(venv)
         yield
     finally:
         os.close(held)
 
 
 def _acquire(held: int, venv: Path, limit: float, waiting: Callable[[], None]) -> None:
-    if sys.platform == "win32":
-        return
     until = time.monotonic() + limit
     told = False
-    while True:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in BUSY:
-                return  # a file system without locks: the renames below still keep environments whole
-        else:
-            return
+    while locks.alone(held) == "busy":  # a file system without locks: the renames below still keep environments whole
         if time.monotonic() >= until:
             raise TryAgainError(
                 f"another torchstrap has been changing {venv} for {limit:.0f} seconds; try again when it is done."
@@ -171,37 +188,37 @@ def build(venv: Path, key: str, fill: Callable[[Path], Mapping[str, Any] | None]
     with writing(f"building {venv.name}", folder):
         folder.mkdir(parents=True, exist_ok=True)
         for each in litter(venv):
-            shutil.rmtree(each, ignore_errors=True)
+            clear(each)
         if (folder / key).exists():
-            _remove(folder / key)  # without a marker: somebody has been at it
+            switching.take_away(folder / key, folder)  # without a marker: somebody has been at it
         with made_beside(folder, f"{key}.building") as building:
             told = fill(building)
             settle(building)
-            _mark(building, {"schema": 1, "key": key, **(told or {})})
+            mark(building, {"schema": SCHEMA, "key": key, **(told or {})})
             building.rename(folder / key)
             settle_names(folder)
     return folder / key
 
 
-def switch(venv: Path, key: str) -> tuple[Path, ...]:
-    """Make the generation of a key the environment, at once; to be called under `locked`. Returns those removed.
+def switch(venv: Path, key: str, way: switching.Way = switching.as_it_stands) -> Path:
+    """Make the generation of a key the environment, at once; to be called under `locked`. Returns where it lies now.
 
     Generations beyond the newest three are removed afterwards. Raises InputError if there is no such generation,
-    CannotWriteError if something stands at `venv` that is not ours.
+    CannotWriteError if something stands at `venv` that is not ours, or is in use (Windows).
     """
     generation = find(venv, key)
     if generation is None:
         raise InputError(folder_of(venv), f"there is no complete generation {key}")
     ensure_ours(venv)
     with writing(f"switching {venv.name}", venv.parent):
-        if current(venv) != generation:
-            _replace(venv, generation)
-        _use(venv, generation)
+        way(venv, generation)
+        generation = current(venv) or generation
+        use(generation, listed(venv))
         old = [each for each in listed(venv)[KEPT:] if each != generation]
     for each in old:
-        with contextlib.suppress(OSError):  # the switch is done; what cannot be removed now is removed another time
-            _remove(each)
-    return tuple(each for each in old if not each.exists())
+        with contextlib.suppress(OSError, CannotWriteError):  # the switch is done; there will be another time for this
+            switching.take_away(each, folder_of(venv))
+    return generation
 
 
 def remove(venv: Path, key: str) -> None:
@@ -212,7 +229,20 @@ def remove(venv: Path, key: str) -> None:
     if current(venv) == generation:
         raise CannotWriteError(f"{key} is what {venv} is now; switch to another generation first.")
     with _removing(venv):
-        _remove(generation)
+        switching.take_away(generation, folder_of(venv))
+
+
+def remove_all(venv: Path) -> None:
+    """Have no environment, and none to go back to; to be called under `locked`. What is current goes first, at once.
+
+    Raises CannotWriteError if something stands at `venv` that is not ours.
+    """
+    ensure_ours(venv)
+    with _removing(venv):
+        if venv.is_symlink():
+            venv.unlink()
+        for each in sorted(listed(venv), key=lambda generation: generation != venv):
+            switching.take_away(each, folder_of(venv))
 
 
 def _removing(venv: Path) -> AbstractContextManager[None]:
@@ -225,53 +255,11 @@ def _checked(key: str) -> str:
     return key
 
 
-def _replace(venv: Path, generation: Path) -> None:
-    for each in venv.parent.glob(f"{_escaped(venv.name)}.switching-*"):  # left by killed processes: we are alone here
-        with contextlib.suppress(OSError):
-            each.unlink()
-    link = venv.with_name(f"{venv.name}.switching-{os.getpid()}")
-    link.symlink_to(Path(folder_of(venv).name, generation.name), target_is_directory=True)
-    try:
-        if venv.is_dir() and not venv.is_symlink():
-            venv.rmdir()  # empty: `ensure_ours` has looked
-        link.replace(venv)
-    except OSError:
-        link.unlink()
-        raise
-    settle_names(venv.parent)
-
-
-def _escaped(name: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", name)
-
-
-def _use(venv: Path, generation: Path) -> None:
-    """Make it the one used last, whatever the clock has done meanwhile and however coarse the file system's is."""
-    newest = max((each / MARKER).stat().st_mtime_ns for each in listed(venv))
-    moment = max(time.time_ns(), newest + 1)
-    os.utime(generation / MARKER, ns=(moment, moment))
-
-
-def _mark(building: Path, document: Mapping[str, Any]) -> None:
-    with (building / MARKER).open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    settle_names(building)
-
-
 def litter(venv: Path) -> tuple[Path, ...]:
     """What processes that are no more have left among the generations; the next build removes it."""
     try:
         every = sorted(folder_of(venv).iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return ()
-    return tuple(each for each in every if UNFINISHED.fullmatch(each.name) and is_abandoned(each))
-
-
-def _remove(generation: Path) -> None:
-    """A generation is whole or gone: it loses its name first."""
-    leaving = generation.with_name(f"{generation.name}.removing-{os.getpid()}-{os.urandom(4).hex()}")
-    generation.rename(leaving)
-    discard(leaving)
+    folders = dict.fromkeys(map(folder_in, every))
+    return tuple(each for each in folders if UNFINISHED.fullmatch(each.name) and is_abandoned(each))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap import stamp
-from bootstrap.environment import generations
+from bootstrap.environment import generations, marker
+from bootstrap.environment.marker import marker_of
 from bootstrap.errors import InputError
 
 __all__ = [
@@ -65,15 +65,6 @@ def footprint(folder: Path) -> Footprint:
     return Footprint(own, shared)
 
 
-def marker_of(generation: Path) -> Mapping[str, Any]:
-    """What was left in a generation when it was built; empty where that cannot be read."""
-    try:
-        document = json.loads((generation / generations.MARKER).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
 def distrust(generation: Path) -> None:
     """Remember that a generation is not what was built, where it can be written: the next sync builds it again."""
     with suppress(OSError):
@@ -95,7 +86,7 @@ def site_packages(generation: Path) -> tuple[Path, ...]:
 
 def used(generation: Path) -> float:
     """When a generation was switched to last, or found to be the right one; seconds since 1970."""
-    return (generation / generations.MARKER).stat().st_mtime
+    return marker.used(generation) / 1e9
 
 
 def previous(venv: Path) -> Path:
@@ -109,9 +100,9 @@ def previous(venv: Path) -> Path:
 
 def named(venv: Path, key: str) -> Path:
     """The generation of a key or of the beginning of one that only one has. Raises InputError."""
-    keys = [each.name for each in generations.listed(venv)]
+    keys = {generations.key_of(each): each for each in generations.listed(venv)}
     fitting = [key] if key in keys else [each for each in keys if key and each.startswith(key)]
     if len(fitting) == 1:
-        return generations.folder_of(venv) / fitting[0]
+        return keys[fitting[0]]
     problem = f"{key!r} begins the names of {len(fitting)}" if fitting else f"there is no generation {key!r}"
     raise InputError(generations.folder_of(venv), f"{problem}; there are {', '.join(sorted(keys)) or 'none'}")

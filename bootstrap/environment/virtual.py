@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Mapping
@@ -129,7 +130,17 @@ def _render(template: Template, folder: Path, final: Path) -> None:
     for name, (mode, content) in template.binaries.items():
         _write(folder / name, base64.b64decode(content), mode)
     for name, where in template.links.items():
-        (folder / name).symlink_to(where)
+        _link(folder / name, where)
+
+
+def _link(path: Path, where: str) -> None:
+    """Without links an interpreter is copied, and a folder (`lib64`) has one name only."""
+    try:
+        path.symlink_to(where)
+    except OSError:
+        target = path.parent / where
+        if not target.is_dir():
+            shutil.copy(target, path)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

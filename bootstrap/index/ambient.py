@@ -1,10 +1,10 @@
-"""What the surroundings say about reaching a host: proxies and logins. Looked up when first needed."""
+"""What the surroundings say about reaching a host: proxies, logins, whom to trust. Looked up when first needed."""
 
 from __future__ import annotations
 
 import os
 
-__all__ = ["login", "proxy_for"]
+__all__ = ["bundle", "login", "proxy_for"]
 
 
 def proxy_for(configured: str | None, scheme: str, host: str) -> str | None:
@@ -29,3 +29,10 @@ def login(host: str) -> tuple[str, str] | None:
     except (OSError, netrc.NetrcParseError):
         return None
     return (found[0], found[2] or "") if found else None
+
+
+def bundle() -> str | None:
+    """The CA bundle that pip and requests are told to use, unless the TLS library is told of one (SSL_CERT_FILE)."""
+    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return None
+    return os.environ.get("REQUESTS_CA_BUNDLE") or None

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from bootstrap.errors import RefusedError, UnreachableError
 from bootstrap.index import addresses, ambient, local, plain
-from bootstrap.index.mirrors import ABSENT, Mirrors
+from bootstrap.index.mirrors import Mirrors
 from bootstrap.index.patience import PASSING, Patience, asked_wait
 from bootstrap.index.response import Response, Stream
 from bootstrap.index.tls import Trust
@@ -101,7 +101,7 @@ class Client:
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
         """The whole answer. Raises RefusedError for one that is larger than any page, or comes too slowly."""
-        return self._from_any(url, lambda asked: self._get(url, asked, headers))
+        return self._mirrors.answer(url, lambda asked: self._get(url, asked, headers))
 
     def _get(self, url: str, asked: str, headers: Mapping[str, str] | None) -> Response:
         if addresses.is_local(asked):
@@ -127,20 +127,7 @@ class Client:
 
         A server that ignores ranges answers 200; the body is then the whole file if that is small, otherwise empty.
         """
-        return self._from_any(url, lambda asked: self._get_range(url, asked, start, end, suffix))
-
-    def _from_any(self, url: str, ask: Callable[[str], Response]) -> Response:
-        """What the first mirror answers that has it, or the last one whatever it says."""
-        *others, last = self._mirrors.choices(url)
-        for asked in others:
-            try:
-                found = ask(asked)
-            except UnreachableError:
-                self._mirrors.failed(asked)
-                continue
-            if found.status not in ABSENT:
-                return found
-        return ask(last)
+        return self._mirrors.answer(url, lambda asked: self._get_range(url, asked, start, end, suffix))
 
     def _get_range(self, url: str, asked: str, start: int | None, end: int | None, suffix: int | None) -> Response:
         if addresses.is_local(asked):
@@ -180,8 +167,9 @@ class Client:
         finally:
             answer.close()
 
-    @contextmanager
-    def piece(self, url: str, start: int = 0, end: int | None = None, unchanged: str | None = None) -> Iterator[Stream]:
+    def piece(
+        self, url: str, start: int = 0, end: int | None = None, unchanged: str | None = None
+    ) -> AbstractContextManager[Stream]:
         """One attempt at bytes `start` up to (not including) `end`, for those who have a patience of their own.
 
         `unchanged` is the ETag or the date of what is here already (If-Range): of another file the server then sends
@@ -190,32 +178,7 @@ class Client:
 
         Of several mirrors each has tags of its own, so none is sent or shown: the hash has to tell.
         """
-        *others, last = self._mirrors.choices(url)
-        with ExitStack() as stack:
-            for asked in others:
-                try:
-                    found = stack.enter_context(self._piece(asked, start, end, None))
-                except UnreachableError:
-                    self._mirrors.failed(asked)
-                    continue
-                if found.status not in ABSENT | PASSING:
-                    yield self._untagged(found, asked)
-                    return
-                if found.status in PASSING:
-                    self._mirrors.failed(asked)
-            found = stack.enter_context(self._piece(last, start, end, None if others else unchanged))
-            yield self._untagged(found, last) if others else found
-
-    def _untagged(self, found: Stream, asked: str) -> Stream:
-        headers = {name: each for name, each in found.headers.items() if name not in {"etag", "last-modified"}}
-        return Stream(found.status, headers, self._noticed(found.chunks, asked))
-
-    def _noticed(self, chunks: Iterator[bytes], asked: str) -> Iterator[bytes]:
-        try:
-            yield from chunks
-        except UnreachableError:
-            self._mirrors.failed(asked)
-            raise
+        return self._mirrors.piece(url, unchanged, lambda asked, tag: self._piece(asked, start, end, tag))
 
     @contextmanager
     def _piece(self, asked: str, start: int, end: int | None, unchanged: str | None) -> Iterator[Stream]:

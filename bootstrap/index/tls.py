@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bootstrap.errors import ConfigurationError
-from bootstrap.index import addresses
+from bootstrap.index import addresses, ambient
 
 if TYPE_CHECKING:
     import ssl
@@ -67,9 +67,13 @@ def _names(url: str) -> tuple[str, str]:
 
 
 def checked(bundle: str | None, client_certificate: str | None) -> ssl.SSLContext:
-    """Certificates of the given bundle, else the environment's (SSL_CERT_FILE) or the system's, else httpx's own."""
+    """Certificates of the given bundle, else the environment's or the system's, else those that come with httpx.
+
+    The environment's is SSL_CERT_FILE, else REQUESTS_CA_BUNDLE. Raises ConfigurationError for one that cannot be read.
+    """
     import ssl  # noqa: PLC0415  (see the module's docstring)
 
+    bundle = bundle or ambient.bundle()
     try:
         if bundle is None:
             context = ssl.create_default_context()

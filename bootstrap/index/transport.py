@@ -2,7 +2,11 @@
 
     Transport ── httpx.Client ── _Pools ── one pool per (TLS trust, proxy), made when first needed
 
-httpx is imported and the proxy looked up only when something is really sent this way.
+httpx is imported and the proxy looked up only when something is really sent this way. A SOCKS5 proxy is its matter too.
+
+HTTP/1.1 throughout. HTTP/2 was measured and is slower here: 200 pages from nginx over TLS, 50 ms away, take 0.9 s with
+16 threads over the kept connections of plain.py and 1.1 s multiplexed by httpx (0.45 and 0.52 s with 50 threads), and
+a wheel of 192 MB takes 1.3 s instead of 0.6 s, with twice the work for the processor.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     pieces    ████ ░░░░ ██░░░ ░░░░░ ████  <- the directory, METADATA, RECORD: names and hashes are known from the start
     files     ✓✓✓✓      ✓✓…
 
-Nothing of it counts before the hash of the whole archive is the promised one: until then it lies in a folder in the
-making, that nobody looks into and that goes away. It is done only for bytes that stay: those of one run in pieces, of
-one edition. Whatever is doubtful ends it without a word, and the archive is unpacked once it is whole, as any other;
-that is also who says what is wrong with a wheel.
+Nothing of it counts before the hash of the whole archive is the promised one: until then it lies in a folder that
+nobody looks into but who comes back to the same archive (halfway.py). It is done only for bytes that stay: those of one
+run in pieces, of one edition. Whatever is doubtful ends it without a word, and the archive is unpacked once it is
+whole, as any other; that is also who says what is wrong with a wheel.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from bootstrap.errors import BootstrapError, CannotWriteError
 from bootstrap.wheels.archive import Reader, reader_of
 from bootstrap.wheels.board import Board
 from bootstrap.wheels.contents import Contents
+from bootstrap.wheels.halfway import Ledger
 from bootstrap.wheels.inspection import outline
 from bootstrap.wheels.journal import Span
-from bootstrap.wheels.making import made_beside
 from bootstrap.wheels.unpack import fill
 
 __all__ = ["Ahead", "Follower"]
@@ -93,21 +93,19 @@ class _File(io.RawIOBase):
 
 
 class Ahead:
-    """One wheel in the making; `close` removes what is left of it."""
+    """One wheel in the making, below `tree`; `close` ends the work on it."""
 
-    def __init__(self, filename: str, workplace: Path, name: str) -> None:
-        self._filename, self._workplace, self._name = filename, workplace, name
+    def __init__(self, filename: str, tree: Path, ledger: Ledger) -> None:
+        self._filename, self._tree, self._ledger = filename, tree, ledger
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._opened = ExitStack()
         self._contents: Contents | None = None
-        self.folder = workplace
 
     def follow(self, part: Path, board: Board, refuse: Refuse) -> None:
         """Begin. Only the first time: of a second run nobody knows what it leaves as it was."""
         if self._thread is not None or self._over.is_set():
             return
-        self.folder = self._opened.enter_context(made_beside(self._workplace, self._name))
         file = self._opened.enter_context(part.open("rb", buffering=0))
         supply = _Arriving(reader_of(file), board, self._over)
         self._thread = threading.Thread(target=self._unpack, args=(supply, board.size, refuse), daemon=True)
@@ -133,6 +131,6 @@ class Ahead:
         with contextlib.suppress(_GoneError, BootstrapError, OSError):
             plan = outline(_File(supply, size), supply.read, self._filename)  # type: ignore[arg-type]
             try:
-                self._contents = fill(plan, supply, self._filename, self.folder / "tree")
+                self._contents = fill(plan, supply, self._filename, self._tree, self._ledger)
             except CannotWriteError as error:
                 refuse(error)

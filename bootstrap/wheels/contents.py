@@ -17,7 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
-__all__ = ["Contents", "DataFile", "Scheme", "StoredFile"]
+__all__ = ["SCHEMA", "Contents", "DataFile", "Scheme", "StoredFile"]
+
+SCHEMA = 1
+"""Of the JSON document; a newer one is for newer programs."""
 
 Scheme = Literal["purelib", "platlib", "headers", "scripts", "data"]
 
@@ -73,7 +76,7 @@ class Contents:
     def to_json(self) -> Mapping[str, Any]:
         """The JSON document of the store."""
         return {
-            "schema": 1,
+            "schema": SCHEMA,
             "filename": self.filename,
             "name": self.name,
             "version": self.version,

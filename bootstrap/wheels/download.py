@@ -2,6 +2,7 @@
 
     <root>/incoming/<sha256>.part     what has arrived so far of an archive whose hash was promised; it outlives a kill
     <root>/incoming/<sha256>.journal  which pieces of it that are, where it does not simply grow at its end
+    <root>/incoming/<sha256>.tree     what was unpacked of it meanwhile, and <sha256>.files, what that is (halfway.py)
     <root>/incoming/<address>.part    the same without a promise; removed when the download ends, however it ends
     <root>/incoming/<address>.note    what hash that had, for who waited for it or asks within ten minutes
 
@@ -16,19 +17,22 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
-from io import FileIO
 from pathlib import Path
+from typing import NamedTuple
 
-from bootstrap.errors import BadDistributionError, CannotWriteError
+from bootstrap.errors import BadDistributionError, CannotWriteError, HashMismatchError
 from bootstrap.wheels.ahead import Ahead
 from bootstrap.wheels.disk import put, writing
+from bootstrap.wheels.halfway import Halfway, Ledger, Nothing
 from bootstrap.wheels.loading import load
-from bootstrap.wheels.parts import PROMISED, forget, held, part_of, unheld
+from bootstrap.wheels.making import made_beside
+from bootstrap.wheels.parts import PROMISED, Held, clear, forget, held, part_of, unheld
 from bootstrap.wheels.preflight import ensure_room, needs_of
 from bootstrap.wheels.store import DOWNLOADS_KEPT, Store, StoredWheel
 from bootstrap.wheels.transfer import PAUSE, Download, Errand, Event, Source, StoppedError, Streamed
+from bootstrap.wheels.unpack import unpack, unpacked_size
 from bootstrap.wheels.wheelhouse import Wheelhouse
 
 __all__ = ["Download", "Event", "Source", "Streamed", "fetch"]
@@ -105,7 +109,7 @@ def _fetch_missing(
         if isinstance(failures[0], CannotWriteError):
             # What has arrived would be of use another time, but on a full disk it is in everybody's way.
             for each in biggest_first:
-                forget(part_of(each, store.incoming))
+                _give_up(part_of(each, store.incoming))
         raise failures[0]
     return {each.url: future.result() for future, each in running.items()}
 
@@ -125,13 +129,13 @@ def _work(waiting: deque[tuple[Future[StoredWheel], Download]], errand: Errand, 
 
 def _fetch_one(download: Download, errand: Errand, store: Store) -> StoredWheel:
     part = part_of(download, store.incoming)
-    with writing(f"downloading {download.filename}", store.incoming, download.size), held(part) as file:
+    with writing(f"downloading {download.filename}", store.incoming, download.size), held(part) as ours:
         known = download.sha256 or _noted(part)
         found = store.find(known) if known else None
         if found is not None and errand.has_kept(download):
             errand.say("stored", download)
         else:
-            found = _load(download, file, part, errand, store)
+            found = _load(download, ours, errand, store)
             if download.sha256 is None:
                 put(part.with_suffix(NOTE), found.sha256.encode())
             if wheelhouse := errand.wheelhouse:
@@ -152,33 +156,68 @@ def _noted(part: Path) -> str | None:
 
 def _sweep(store: Store, now: float) -> None:
     """Remove what nobody will come back to, unless somebody is at it at this moment."""
+    newest: dict[Path, float] = {}
     for each in store.incoming.iterdir():
         with contextlib.suppress(OSError):
-            # What has a name of its own, and what is in the store already, was left by a kill.
-            is_of_use = len(each.stem) == PROMISED and not store.folder_of(each.stem).exists()
-            if each.suffix == NOTE:
-                if now - each.stat().st_mtime > FRESH:
-                    each.unlink()
-                continue
-            if is_of_use and now - each.stat().st_mtime < DOWNLOADS_KEPT:
-                continue
-            if each.suffix == ".part":
-                with unheld(each) as free:
-                    if free:
-                        forget(each)
-            elif not each.with_suffix(".part").exists():
+            changed = each.lstat().st_mtime
+            if each.suffix != NOTE:
+                part = each.with_suffix(".part")
+                newest[part] = max(changed, newest.get(part, changed))
+            elif now - changed > FRESH:
                 each.unlink()
+    for part, changed in newest.items():
+        # What has a name of its own, and what is in the store already, was left by a kill.
+        is_of_use = len(part.stem) == PROMISED and not store.folder_of(part.stem).exists()
+        if not is_of_use or now - changed >= DOWNLOADS_KEPT:
+            with contextlib.suppress(OSError):
+                _give_up(part)
 
 
-def _load(download: Download, file: FileIO, part: Path, errand: Errand, store: Store) -> StoredWheel:
+def _give_up(part: Path) -> None:
+    """Nothing stays of a part that nobody holds. Raises OSError."""
+    with unheld(part) as free:
+        if free:
+            clear(part)
+            forget(part)
+
+
+def _load(download: Download, ours: Held, errand: Errand, store: Store) -> StoredWheel:
     """Load what is missing and hand the whole to the store."""
-    with contextlib.closing(Ahead(download.filename, store.workplace, part.stem[:16])) as ahead:
-        actual = load(download, file, part, errand, ahead)
+    with _bench(ours, store) as bench:
+        try:
+            found = _unpacked(download, ours, errand, store, bench)
+        except (HashMismatchError, BadDistributionError):
+            clear(ours.part)
+            forget(ours.part)  # what it has would be refused again
+            raise
+    clear(ours.part)
+    return found
+
+
+class _Bench(NamedTuple):
+    """The folder in which a wheel becomes an entry, and who remembers how far it is."""
+
+    folder: Path
+    ledger: Ledger
+
+
+@contextlib.contextmanager
+def _bench(ours: Held, store: Store) -> Iterator[_Bench]:
+    """Beside the part, where the next run finds what an interrupted one has made; in private where others may be."""
+    if ours.alone:
+        with contextlib.closing(Halfway(ours.part.with_suffix(".files"))) as ledger:
+            yield _Bench(ours.part.with_suffix(".tree"), ledger)
+    else:
+        with made_beside(store.workplace, ours.part.stem[:16]) as folder:
+            yield _Bench(folder, Nothing())
+
+
+def _unpacked(download: Download, ours: Held, errand: Errand, store: Store, bench: _Bench) -> StoredWheel:
+    part, tree = ours.part, bench.folder / "tree"
+    with contextlib.closing(Ahead(download.filename, tree, bench.ledger)) as ahead:
+        actual = load(download, ours.file, part, errand, ahead)
         contents = ahead.contents()
-        if contents is not None:
-            return store.keep(ahead.folder, contents, actual)
-    try:
-        return store.adopt(part, download.filename, actual)
-    except BadDistributionError:
-        forget(part)  # it is what was promised, and would be refused again
-        raise
+    if found := store.find(actual):  # of an archive whose hash nobody knew
+        return found
+    with writing(f"unpacking {download.filename}", store.root, None if contents else unpacked_size(part)):
+        return store.keep(bench.folder, contents or unpack(part, download.filename, tree, bench.ledger), actual)

@@ -8,7 +8,8 @@ another size than it should, mostly 0. Hence
     an environment   `settle` has all of its file system on the disk, once, then the marker is written and fsynced, its
                      folder fsynced, the folder renamed to its final name, the folder above fsynced; then only the link
                      is replaced, and the folder it lies in fsynced. A generation with a marker is whole, and `.venv`
-                     leads to one with a marker.
+                     leads to one with a marker. Without links the journal is fsynced before the first rename, and the
+                     names are on the disk before it goes.
     the store        nothing is waited for: a wheel costs no fsync but its description's. The description says in which
                      boot it was made. In the same boot nothing can be lost. In another one the sizes of its files are
                      compared first, once: then they are on the disk, and an empty file `settled` says so.

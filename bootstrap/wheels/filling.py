@@ -80,12 +80,21 @@ class _Job(NamedTuple):
         return _is_large(self.members[0])
 
 
-def filled(supply: Supply, plan: Plan, tree: str, *, workers: int = WORKERS) -> Mapping[str, Written | str]:
+def filled(
+    supply: Supply,
+    plan: Plan,
+    tree: str,
+    *,
+    done: Mapping[str, Written],
+    note: Callable[[Mapping[str, Written | str]], None],
+    workers: int = WORKERS,
+) -> Mapping[str, Written | str]:
     """Each file of the plan as it was written below `tree`, which has its folders, or what is wrong with it.
 
-    Raises OSError, and what the supply raises.
+    Those that are `done` are there already; `note` is told of others from several threads. Raises OSError, and what
+    the supply raises.
     """
-    crew = _Crew(supply, plan, tree)
+    crew = _Crew(supply, plan, tree, done, note)
     further = workers - 1 if plan.size >= WORTH else 0
     threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(further)]
     for each in threads:
@@ -106,18 +115,29 @@ def filled(supply: Supply, plan: Plan, tree: str, *, workers: int = WORKERS) -> 
 class _Crew:
     """What the threads share."""
 
-    def __init__(self, supply: Supply, plan: Plan, tree: str) -> None:
-        self.supply, self.plan, self.tree = supply, plan, tree
-        self.outcomes: dict[str, Written | str] = {}
+    def __init__(
+        self,
+        supply: Supply,
+        plan: Plan,
+        tree: str,
+        done: Mapping[str, Written],
+        note: Callable[[Mapping[str, Written | str]], None],
+    ) -> None:
+        self.supply, self.plan, self.tree, self.note = supply, plan, tree, note
+        self.outcomes: dict[str, Written | str] = dict(done)
         self.failure: BaseException | None = None
-        members = sorted((*plan.members, *plan.folders), key=lambda each: each.entry.offset)
-        self._waiting = sorted(_jobs(members), key=lambda each: -each.weight)
+        members = (each for each in (*plan.members, *plan.folders) if each.entry.filename not in done)
+        self._waiting = sorted(
+            _jobs(sorted(members, key=lambda each: each.entry.offset)), key=lambda each: -each.weight
+        )
         self._lock = threading.Lock()
 
     def work(self) -> None:
         try:
             while (job := self._next()) is not None:
-                self.outcomes.update(self._done(job))
+                outcomes = dict(self._done(job))
+                self.note(outcomes)
+                self.outcomes.update(outcomes)
         except Exception as error:  # noqa: BLE001  a thread's errors are raised by who waits for it
             self.fail(error)
 

@@ -4,30 +4,28 @@
     cache gc        exclusive   while entries lose their places; files are removed after that
 
 The kernel drops a lock with its process, in whatever container that runs, so nothing stays behind after a kill; over
-NFS (version 4, Linux) the server keeps it. Somebody who may only read the store can hold it too, as the file is opened
-for reading then. Where there are no locks (some network drives, Windows) `alone` says so, and age has to do instead.
+NFS (tried: version 4.2, Linux 6.1 as server and as two clients that do not share what they remember) the server keeps
+it, for all machines. A client believes for some seconds what it remembers of names, so that a wheel which another
+machine has just put there may be fetched once more; nobody takes one that is not whole (making.py, locks.py). Somebody
+who may only read the store can hold it too, as the file is opened for reading then. Where there are no locks (some
+network drives) `alone` says so, and age has to do instead.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from bootstrap.errors import TryAgainError
+from bootstrap.wheels import locks
 from bootstrap.wheels.disk import writing
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["alone", "together"]
 
 _POLL = 0.05  # seconds between two looks at a lock that somebody holds
-_BUSY = frozenset({errno.EACCES, errno.EAGAIN})
 
 
 @contextmanager
@@ -38,9 +36,9 @@ def together(file: Path) -> Iterator[None]:
     """
     held = _opened(file)
     try:
-        if held is not None and sys.platform != "win32":
-            with suppress(OSError):  # a file system without locks: `alone` cannot have one either, and says so
-                fcntl.flock(held, fcntl.LOCK_SH)
+        # On a file system without locks `alone` cannot have one either, and says so.
+        while held is not None and locks.together(held) == "busy":
+            time.sleep(_POLL)
         yield
     finally:
         if held is not None:
@@ -73,16 +71,8 @@ def _opened(file: Path) -> int | None:
 
 
 def _acquired(held: int, file: Path, until: float) -> bool:
-    if sys.platform == "win32":
-        return False
-    while True:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _BUSY:
-                return False
-        else:
-            return True
+    while (answer := locks.alone(held)) == "busy":
         if time.monotonic() >= until:
             raise TryAgainError(f"{file.parent}: other runs of torchstrap use the store; try again when they are done.")
         time.sleep(_POLL)
+    return answer == "held"

@@ -14,10 +14,10 @@ from bootstrap.wheels.board import Board
 from bootstrap.wheels.parts import forget, held, part_of
 from bootstrap.wheels.transfer import PAUSE, Download, Errand, Source
 
-__all__ = ["load", "loaded"]
+__all__ = ["Nobody", "load", "loaded"]
 
 
-class _Nobody:
+class Nobody:
     """Who does not want to know what is arriving."""
 
     def follow(self, part: Path, board: Board, refuse: Refuse) -> None: ...
@@ -25,7 +25,7 @@ class _Nobody:
 
 
 def load(download: Download, file: FileIO, part: Path, errand: Errand, follower: Follower) -> str:
-    """Load what is missing; the hash of the whole as hex digits. Raises HashMismatchError, and then keeps nothing.
+    """Load what is missing; the hash of the whole as hex digits. Raises HashMismatchError; nothing of that is of use.
 
     What was put together from pieces, and wrongly, is fetched once more in one stream. Raises also what
     `Arrival.complete` raises; what has arrived stays for the next time then.
@@ -41,7 +41,6 @@ def load(download: Download, file: FileIO, part: Path, errand: Errand, follower:
     finally:
         errand.connections.less(download.url)
     if promised and actual != promised:
-        forget(part)
         raise HashMismatchError(download.filename, promised, actual)
     errand.say("arrived", download)
     return actual
@@ -52,6 +51,11 @@ def loaded(download: Download, client: Source, incoming: Path, pause: float = PA
     """One archive, for the block: the file, which may be moved away, and its hash. Raises as `load`, and OSError."""
     incoming.mkdir(parents=True, exist_ok=True)
     part = part_of(download, incoming)
-    with held(part) as file:
-        yield part, load(download, file, part, Errand(client, lambda _event: None, pause), _Nobody())
+    with held(part) as ours:
+        try:
+            actual = load(download, ours.file, part, Errand(client, lambda _event: None, pause), Nobody())
+        except HashMismatchError:
+            forget(part)
+            raise
+        yield part, actual
         forget(part)

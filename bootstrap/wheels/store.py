@@ -29,9 +29,9 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bootstrap.errors import HashMismatchError, InputError
-from bootstrap.wheels import holding
-from bootstrap.wheels.contents import Contents
+from bootstrap.errors import HashMismatchError, InputError, NewerError
+from bootstrap.wheels import holding, sharing
+from bootstrap.wheels.contents import SCHEMA, Contents
 from bootstrap.wheels.disk import writing
 from bootstrap.wheels.durable import boot
 from bootstrap.wheels.making import made_beside, remove, sweep
@@ -102,7 +102,7 @@ class Store:
     def find(self, sha256: str) -> StoredWheel | None:
         """The entry of an archive's hash (64 hex digits), or None, also where a power cut has taken files of it.
 
-        Raises InputError if its description is damaged.
+        Raises InputError if its description is damaged, NewerError if it says more than we understand.
         """
         sha256 = sha256.lower()
         if not DIGEST.fullmatch(sha256):
@@ -115,6 +115,8 @@ class Store:
             return None
         try:
             document = json.loads(text)
+            if document["schema"] > SCHEMA:
+                raise NewerError(folder, document["schema"], SCHEMA, "name another cache with --cache-dir")
             wheel = StoredWheel(sha256, folder, Contents.from_json(document))
             made_in = document.get("boot", "")
         except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -163,6 +165,8 @@ class Store:
         """Give its place to a wheel whose files are in `building`/tree already. Raises OSError."""
         folder = self.folder_of(sha256)
         self._describe(building, contents)
+        if sharing.is_shared(self.root):
+            sharing.hand_over(building)
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not _put(building, folder) and self.find(sha256) is None:
             remove(self.set_aside(folder))
@@ -227,7 +231,7 @@ class Store:
 
     def set_aside(self, folder: Path) -> Path:
         """Anything below the root loses its place, at once. Returns where it waits to be removed."""
-        leaving = self.root / "building" / f"{folder.name[:16]}-{os.getpid()}-{secrets.token_hex(4)}"
+        leaving = self.root / "building" / f"{folder.name[:16]}.removing-{os.getpid()}-{secrets.token_hex(4)}"
         with writing(f"removing {folder.name[:16]}", self.root):
             leaving.parent.mkdir(parents=True, exist_ok=True)
             folder.rename(leaving)

@@ -18,6 +18,7 @@ from bootstrap.wheels.archive import reader_of
 from bootstrap.wheels.contents import Contents, DataFile, StoredFile
 from bootstrap.wheels.directory import BrokenArchiveError, read_directory
 from bootstrap.wheels.filling import Supply, Whole, Written, executable, filled
+from bootstrap.wheels.halfway import Ledger, Nothing
 from bootstrap.wheels.inspection import Plan, inspect, refused
 from bootstrap.wheels.preflight import ensure_room
 from bootstrap.wheels.record import INSTALLER_FILES
@@ -37,30 +38,31 @@ def unpacked_size(archive: Path) -> int | None:
         return None
 
 
-def unpack(archive: Path, filename: str, tree: Path) -> Contents:
-    """Check the wheel and write its files below `tree`, which must not exist yet.
+def unpack(archive: Path, filename: str, tree: Path, ledger: Ledger | None = None) -> Contents:
+    """Check the wheel and write its files below `tree`, which must not exist yet unless a `ledger` knows of it.
 
     Raises BadDistributionError with every issue (what is in `tree` then is for the caller to remove) and OSError.
     """
     with archive.open("rb") as file:
-        return fill(inspect(file, filename), Whole(reader_of(file)), filename, tree)
+        return fill(inspect(file, filename), Whole(reader_of(file)), filename, tree, ledger or Nothing())
 
 
-def fill(plan: Plan, supply: Supply, filename: str, tree: Path) -> Contents:
+def fill(plan: Plan, supply: Supply, filename: str, tree: Path, ledger: Ledger) -> Contents:
     """Write the files of a wheel that was inspected, or outlined.
 
     Raises as `unpack`, CannotWriteError where there is no room for all of it, and what the supply raises.
     """
-    needed = plan.size + sum(end - start for start, end in supply.missing())
+    done = ledger.taken(plan, tree)
+    needed = plan.size - sum(each.size for each in done.values())
+    needed += sum(end - start for start, end in supply.missing())
     ensure_room(((tree.parent, needed),), f"unpacking {filename}")
-    tree.mkdir()
     for folder in _directories(each.entry.filename for each in plan.members):
         with contextlib.suppress(FileExistsError):  # two spellings of one, where case does not count
             os.mkdir(f"{tree}/{folder}")  # noqa: PTH102  one string per folder instead of one Path
     issues: list[str] = []
     notes = list(plan.notes)
     written: dict[str, Written] = {}
-    outcomes = filled(supply, plan, str(tree))
+    outcomes = filled(supply, plan, str(tree), done=done, note=ledger.note)
     for member in (*plan.members, *plan.folders):
         name = member.entry.filename
         outcome = outcomes.get(name)

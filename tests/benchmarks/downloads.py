@@ -175,8 +175,10 @@ def serving(wheel: Path, cap: float) -> Iterator[str]:
     command = [sys.executable, "-m", "tests.benchmarks.downloads", "--serve", str(wheel), str(cap)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        server.kill()
+        try:
+            yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        finally:
+            server.kill()
 
 
 def big_wheel(folder: Path, megabytes: int) -> Path:

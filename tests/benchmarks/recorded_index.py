@@ -105,7 +105,8 @@ class Recording:
         if target.endswith(".metadata"):
             body = metadata_from_wheel(self._client, url, filename)
         else:
-            body = self._client.get(url).body
+            with self._client.stream(url) as answer:
+                body = b"".join(answer.chunks)
         self._save(target.lstrip("/"), body)
         return self._keep(target, body)
 

@@ -321,6 +321,14 @@ class TestCertificates:
         client = connect(NetworkSettings(trusted_hosts=(host,)))
         assert client.get(secure[0]).body == b"safe"
 
+    def test_are_checked_with_the_bundle_that_pip_and_requests_are_told_to_use(
+        self, secure: tuple[str, Path], connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(secure[1]))
+        assert connect(NetworkSettings()).get(secure[0]).status == 200
+
     def test_bundle_that_is_missing_is_named(self, secure: tuple[str, Path], connect: Connect) -> None:
         with pytest.raises(ConfigurationError, match="/no/such/bundle"):
             connect(NetworkSettings(cert="/no/such/bundle")).get(secure[0])

@@ -150,5 +150,5 @@ def wrong_in(store: Store, stack: Stack) -> Sequence[str]:
         else:
             found += [f"{name}: {path} is not what it should be" for path in store.altered(entry)]
     found += [f"{sha256} is nobody's" for sha256 in set(store) - {row[1] for row in stack.rows}]
-    found += [f"{each.name} is left over" for each in (*store.incoming.iterdir(), *store.workplace.iterdir())]
+    found += [f"{each.name} is left over" for each in (*store.incoming.iterdir(), *store.workplace.glob("*"))]
     return found

@@ -1,6 +1,6 @@
 """The disk is full after a part of the work: what is left of the environment, ours and uv's.
 
-    python -m tests.torture.full_disk [--points 10] [--kind ext4|tmpfs] [--uv COMMAND]
+    python -m tests.torture.full_disk [--points 10] [--kind ext4|tmpfs|exfat] [--uv COMMAND] [--no-symlink]
 
 A file system of its own holds the project and the cache. The room that a first build, or a switch from cpu to cu128
 with a warm cache, takes there is measured; then the same is done with room for 1/11, 2/11 … 10/11 of that. Then there
@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.replica import Replica
-from tests.torture.mounts import free, full_but_for, kinds, mounted
-from tests.torture.places import Place, contenders, prepared, uv_command
+from tests.torture.mounts import free, full_but_for, kinds, linkless, mounted
+from tests.torture.places import FOLDERS, Place, contenders, prepared, uv_command
 
 __all__ = ["Report", "starve"]
 
@@ -86,9 +86,10 @@ def main() -> int:
     options.add_argument("--points", type=int, default=10)
     options.add_argument("--kind", default=None)
     options.add_argument("--uv", default=None)
+    options.add_argument("--no-symlink", action="store_true", help="ours keeps a folder at .venv")
     options.add_argument("-v", "--verbose", action="store_true")
     asked = options.parse_args()
-    possible = kinds()
+    possible = (*kinds(), *linkless())
     if not possible or asked.kind not in {None, *possible}:
         sys.exit("no file system can be made here (that needs root, mount and mkfs.ext4): nothing was tried")
     kind = asked.kind or possible[0]
@@ -103,6 +104,7 @@ def main() -> int:
             folder.mkdir()
             with mounted(folder, kind, SIZE) as place:
                 program = next(each for each in contenders(place, replica, uv_command(asked.uv)) if each.name == title)
+                program.environ = FOLDERS if asked.no_symlink else {}
                 report = starve(place, program, asked.points)
                 print(report.row(title), flush=True)
                 for each in (*report.broken, *report.stayed, *report.unclear):

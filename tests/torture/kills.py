@@ -1,6 +1,6 @@
 """SIGKILL at random moments and at each step of a sync, and what is left of the environment, ours and uv's.
 
-    python -m tests.torture.kills [--kills 200] [--uv COMMAND] [--seed 1]
+    python -m tests.torture.kills [--kills 200] [--uv COMMAND] [--seed 1] [--no-symlink]
 
 Half of the kills hit a first build (no environment, an empty cache), half a switch from cpu to cu128 with a warm cache
 (ours has to build the environment that it switches to, as if it never had; a quarter of them have it already). Half
@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.replica import Replica
-from tests.torture.places import Place, State, Verdict, contenders, prepared, uv_command
+from tests.torture.places import FOLDERS, Place, State, Verdict, contenders, prepared, uv_command
 
-__all__ = ["Report", "steps_are_possible", "torture"]
+__all__ = ["Report", "kill_at", "steps_are_possible", "torture"]
 
 DECISIVE = "rename,renameat,renameat2,symlink,symlinkat,fsync,fdatasync,syncfs,utimensat,flock,ftruncate"
 MANY = 50  # kills from which it is worth to know exactly how long a sync takes
@@ -163,7 +163,7 @@ def _steps(place: Place, scenario: Scenario, count: int) -> Iterator[tuple[str, 
         for at in sorted({round(each * (len(moments) - 1) / max(share - 1, 1)) for each in range(share)}):
             if moments:
                 call, number = moments[at]
-                yield f"{call} {number}", lambda call=call, number=number: _kill_at(place, call, number)  # type: ignore[misc]
+                yield f"{call} {number}", lambda call=call, number=number: kill_at(place, "cu128", call, number)  # type: ignore[misc]
 
 
 def _calls(place: Place) -> Counter[str]:
@@ -178,10 +178,13 @@ def _calls(place: Place) -> Counter[str]:
     return most
 
 
-def _kill_at(place: Place, call: str, number: int) -> bool:
-    """End it as a thread is about to make a system call for the n-th time. Whether it came to that."""
+def kill_at(place: Place, variant: str, call: str, number: int) -> bool:
+    """Begin to make the environment one variant, and end that as a thread is about to make the n-th of a system call.
+
+    Whether it came to that.
+    """
     inject = ("-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={number}")
-    with place.start("cu128", "strace", "-f", "-o", os.devnull, *inject) as process:
+    with place.start(variant, "strace", "-f", "-o", os.devnull, *inject) as process:
         process.communicate(timeout=300)
     return process.returncode != 0
 
@@ -205,6 +208,7 @@ def main() -> int:
     options.add_argument("--uv", default=None)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--only", choices=["torchstrap", "uv"])
+    options.add_argument("--no-symlink", action="store_true", help="ours keeps a folder at .venv")
     options.add_argument("-v", "--verbose", action="store_true")
     asked = options.parse_args()
     steps = steps_are_possible()
@@ -219,6 +223,7 @@ def main() -> int:
         for place in contenders(Path(name), replica, uv_command(asked.uv)):
             if asked.only not in {None, place.name}:
                 continue
+            place.environ = FOLDERS if asked.no_symlink else {}
             report = torture(
                 place, asked.kills, random.Random(asked.seed), steps=steps, say=_aloud if asked.verbose else _silent
             )

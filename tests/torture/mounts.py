@@ -10,17 +10,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["free", "full_but_for", "kinds", "mounted"]
+__all__ = ["free", "full_but_for", "kinds", "linkless", "mounted"]
 
 OPTIONS = {
     "ext4": ("-o", "loop"),
     "tmpfs": ("-t", "tmpfs"),
+    "exfat": ("-t", "exfat-fuse", "-o", "loop"),
 }
+MAKERS = {"ext4": ("mkfs.ext4", "-q", "-m", "0"), "exfat": ("mkfs.exfat",)}
+LINKLESS = frozenset({"exfat"})
 
 
 def kinds() -> tuple[str, ...]:
-    """Those that can be made here."""
-    return tuple(kind for kind in OPTIONS if _works(kind))
+    """Those that can be made here, of those with links of both kinds."""
+    return tuple(kind for kind in OPTIONS if kind not in LINKLESS and _works(kind))
+
+
+def linkless() -> tuple[str, ...]:
+    """Those without links of either kind, and without an exchange of names, that can be made here."""
+    return tuple(kind for kind in OPTIONS if kind in LINKLESS and _works(kind))
 
 
 def _works(kind: str) -> bool:
@@ -38,14 +46,14 @@ def mounted(folder: Path, kind: str, size: int) -> Iterator[Path]:
     """A file system of so many MiB at a new place below a folder. Raises CalledProcessError where that cannot be."""
     place = folder / f"mount-{kind}-{size}"
     place.mkdir()
-    if kind == "ext4":
+    source: tuple[str, ...] = ("-o", f"size={size}m", "none")
+    if kind in MAKERS:
         image = folder / f"image-{size}"
         with image.open("wb") as file:
             file.truncate(size << 20)
-        _run("mkfs.ext4", "-q", "-m", "0", "-N", str(size * 256), str(image))
-        source: tuple[str, ...] = (str(image),)
-    else:
-        source = ("-o", f"size={size}m", "none")
+        words = ("-N", str(size * 256)) if kind == "ext4" else ()
+        _run(*MAKERS[kind], *words, str(image))
+        source = (str(image),)
     _run("mount", *OPTIONS[kind], *source, str(place))
     try:
         yield place

@@ -23,11 +23,12 @@ from typing import Literal
 from tests.acceptance.running import ROOT
 from tests.replica import Replica
 
-__all__ = ["VARIANTS", "Place", "State", "Verdict", "contenders", "prepared", "uv_command"]
+__all__ = ["FOLDERS", "VARIANTS", "Place", "State", "Verdict", "contenders", "prepared", "uv_command"]
 
 State = Literal["none", "cpu", "cu128", "broken"]
 VARIANTS = ("cpu", "cu128")
 BULK = 1200  # files
+FOLDERS = {"TORCHSTRAP_NO_SYMLINK": "1"}  # ours without a link at `.venv`
 PASSING = re.compile(r"\.(building|removing)-")
 PYPROJECT = """
 [project]

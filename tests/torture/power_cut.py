@@ -1,6 +1,6 @@
 """The power goes at a step of a sync: what nobody asked to be on the disk is gone; and a store on another disk.
 
-    python -m tests.torture.power_cut [--moments 20]
+    python -m tests.torture.power_cut [--moments 20] [--no-symlink]
 
 No tool here loses unsynced writes by itself. So a sync is killed at a system call (strace), and then the disk is made
 what it would be after a cut, at its worst: names are kept, as journals keep them in their order, but of every file that
@@ -26,7 +26,7 @@ from pathlib import Path
 
 from tests.replica import Replica
 from tests.torture.mounts import kinds, mounted
-from tests.torture.places import Place, place, prepared
+from tests.torture.places import FOLDERS, Place, place, prepared
 
 __all__ = ["STEPS", "Call", "cut", "parsed", "recorded", "step_problems", "torture"]
 
@@ -114,7 +114,11 @@ def cut(program: Place, calls: Sequence[Call]) -> int:
     settled = max((call.moment for call in calls if call.name == "syncfs"), default=0.0)
     written = {call.paths[-1] for call in calls if call.name == "openat" and WRITING.search(call.words)}
     safe = {call.paths[0] for call in calls if call.name in {"fsync", "fdatasync"}}
-    moved = [call.paths[:2] for call in calls if call.name.startswith("rename") and len(call.paths) > 1]
+    moved = [
+        (call.paths[0], call.paths[1], "RENAME_EXCHANGE" in call.words)
+        for call in calls
+        if call.name.startswith("rename") and len(call.paths) > 1
+    ]
     written, safe = (_now(each, moved) for each in (written, safe))
     lost = 0
     for path in written - safe:
@@ -128,13 +132,19 @@ def cut(program: Place, calls: Sequence[Call]) -> int:
     return lost
 
 
-def _now(paths: set[str], moved: Sequence[tuple[str, ...]]) -> set[str]:
-    """Where files are after everything that was renamed, one by one or with their folders."""
+def _now(paths: set[str], moved: Sequence[tuple[str, str, bool]]) -> set[str]:
+    """Where files are after everything that was renamed, or changed places, one by one or with their folders."""
     found = set(paths)
-    for source, target in moved:
-        inside = {each for each in found if each == source or each.startswith(f"{source}/")}
-        found = (found - inside) | {target + each[len(source) :] for each in inside}
+    for source, target, both in moved:
+        gone = _inside(found, source)
+        came = _inside(found, target) if both else set()
+        found = (found - gone - came) | {target + each[len(source) :] for each in gone}
+        found |= {source + each[len(target) :] for each in came}
     return found
+
+
+def _inside(paths: set[str], folder: str) -> set[str]:
+    return {each for each in paths if each == folder or each.startswith(f"{folder}/")}
 
 
 def torture(program: Place, moments: int) -> tuple[int, int, list[str]]:
@@ -181,6 +191,7 @@ def _judged(program: Place, old: str, when: str) -> Iterator[str]:
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--moments", type=int, default=20)
+    options.add_argument("--no-symlink", action="store_true", help="with a folder at .venv")
     asked = options.parse_args()
     command = (sys.executable, "-m", "bootstrap")
     with tempfile.TemporaryDirectory(prefix="power-cut-") as name, Replica() as replica:
@@ -190,6 +201,7 @@ def main() -> int:
             sys.stderr.write("no strace: no power cuts\n")
         else:
             program = place(Path(name) / "cut", "torchstrap", command, replica)
+            program.environ = FOLDERS if asked.no_symlink else {}
             times, lost, wrong = torture(program, asked.moments)
             print(f"| torchstrap | {times} | {lost} | {len(wrong)} |", flush=True)
             sys.stderr.writelines(f"{each}\n" for each in wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from tests.replica import Replica
 from tests.torture import at_once, full_disk, kills, mounts, power_cut
-from tests.torture.places import Place, contenders, prepared
+from tests.torture.places import FOLDERS, Place, contenders, prepared
 
 OURS = (sys.executable, "-m", "bootstrap")
 needs_strace = pytest.mark.skipif(not kills.steps_are_possible(), reason="no strace that may trace here")
@@ -32,9 +33,11 @@ def program(tmp_path: Path, replica: Replica) -> Place:
     return found
 
 
-def test_kills_leave_the_old_or_the_new_environment(program: Place) -> None:
+@pytest.mark.parametrize(("environ", "count"), [({}, 8), (FOLDERS, 4)], ids=["link", "folder"])
+def test_kills_leave_the_old_or_the_new_environment(program: Place, environ: dict[str, str], count: int) -> None:
+    program.environ = environ
     said: list[str] = []
-    report = kills.torture(program, 8, random.Random(5), steps=kills.steps_are_possible(), say=said.append)
+    report = kills.torture(program, count, random.Random(5), steps=kills.steps_are_possible(), say=said.append)
     assert (report.broken, report.stayed) == ([], [])
     assert report.hit > report.missed
     assert report.litter <= report.hit, report.names
@@ -92,6 +95,30 @@ def test_a_power_cut_leaves_the_old_or_the_new_environment(program: Place) -> No
     assert wrong == []
     assert times > 0
     assert lost > 0
+
+
+@needs_strace
+@pytest.mark.skipif(not mounts.linkless(), reason="no file system without links can be made here")
+def test_without_links_and_exchange_a_kill_leaves_an_environment_to_our_program(
+    tmp_path: Path, replica: Replica
+) -> None:
+    with mounts.mounted(tmp_path, mounts.linkless()[0], 384) as other:
+        (program,) = contenders(other, replica, None)
+        program.cache = tmp_path / "cache"
+        for variant in ("cpu", "cu128", "cpu"):
+            program.must_sync(variant)
+        assert not (program.folder / ".venv").is_symlink()
+        seen = []
+        for rename in range(1, 9):
+            program.must_sync("cpu")
+            if not kills.kill_at(program, "cu128", "rename", rename):
+                break
+            seen.append(program.look().state)
+            words = [*program.command, "env", "list"]
+            subprocess.run(words, cwd=program.folder, env=program.variables(), capture_output=True, check=True)
+            assert program.look().state in {"cpu", "cu128"}, "whoever looks next finds one"
+    assert "none" in seen, "or no kill hit the moment between two renames"
+    assert set(seen) <= {"cpu", "cu128", "none"}
 
 
 @pytest.mark.skipif("tmpfs" not in mounts.kinds(), reason="no file systems can be made here")

@@ -15,6 +15,7 @@ from bootstrap.index.client import Client, NetworkSettings
 from bootstrap.wheels.ahead import Ahead
 from bootstrap.wheels.board import Board
 from bootstrap.wheels.download import Download, fetch
+from bootstrap.wheels.halfway import Nothing
 from bootstrap.wheels.store import Store, sha256_of
 from bootstrap.wheels.unpack import unpack
 from tests.making import make_wheel, write_wheel
@@ -72,29 +73,28 @@ def tree_of(folder: Path) -> dict[str, tuple[bytes, int]]:
 @pytest.mark.parametrize("amount", [100_000, 700_000, 1 << 30], ids=["drops", "pieces", "all at once"])
 def test_comes_to_the_same_as_unpacking_afterwards(amount: int, archive: Path, tmp_path: Path) -> None:
     arrival = Arrival(archive, tmp_path / "part")
-    with contextlib.closing(Ahead(archive.name, tmp_path / "building", "tool")) as ahead:
+    with contextlib.closing(Ahead(archive.name, tmp_path / "tree", Nothing())) as ahead:
         ahead.follow(arrival.part, arrival.board, refused)
         while arrival.come(amount):
             time.sleep(0.0005)
         found = ahead.contents()
         assert found == unpack(archive, archive.name, tmp_path / "after")
-        assert tree_of(ahead.folder / "tree") == tree_of(tmp_path / "after")
-    assert list((tmp_path / "building").iterdir()) == []
+        assert tree_of(tmp_path / "tree") == tree_of(tmp_path / "after")
 
 
 def test_begins_before_the_last_byte_has_come(archive: Path, tmp_path: Path) -> None:
     arrival = Arrival(archive, tmp_path / "part")
-    with contextlib.closing(Ahead(archive.name, tmp_path / "building", "tool")) as ahead:
+    with contextlib.closing(Ahead(archive.name, tmp_path / "tree", Nothing())) as ahead:
         ahead.follow(arrival.part, arrival.board, refused)
         held = arrival.board.claim(100_000)
         while arrival.come(200_000):
             pass
         assert held is not None
-        early = ahead.folder / "tree" / "tool" / "words.bin"
+        early = tmp_path / "tree" / "tool" / "words.bin"
         while not early.exists() or early.stat().st_size < 8_000_000:
             time.sleep(0.01)
         arrival.board.give_back(held)
-        assert not (ahead.folder / "tree" / "tool" / "a0.txt").exists()
+        assert not (tmp_path / "tree" / "tool" / "a0.txt").exists()
         while arrival.come(200_000):
             pass
         assert ahead.contents() is not None
@@ -102,7 +102,7 @@ def test_begins_before_the_last_byte_has_come(archive: Path, tmp_path: Path) -> 
 
 def test_what_is_dropped_is_nothing_and_leaves_nothing(archive: Path, tmp_path: Path) -> None:
     arrival = Arrival(archive, tmp_path / "part")
-    with contextlib.closing(Ahead(archive.name, tmp_path / "building", "tool")) as ahead:
+    with contextlib.closing(Ahead(archive.name, tmp_path / "tree", Nothing())) as ahead:
         ahead.follow(arrival.part, arrival.board, refused)
         arrival.come(100_000)
         ahead.drop()
@@ -111,7 +111,6 @@ def test_what_is_dropped_is_nothing_and_leaves_nothing(archive: Path, tmp_path: 
         assert ahead.contents() is None
         ahead.follow(arrival.part, arrival.board, refused)
         assert ahead.contents() is None, "of a second run nobody knows what it leaves as it was"
-    assert list((tmp_path / "building").iterdir()) == []
 
 
 def wrong_in_one_bit(path: Path) -> None:
@@ -148,7 +147,7 @@ def test_a_bad_wheel_is_told_in_the_words_that_it_gets_when_it_is_whole(spoil: o
         other.add(path, path.name)
     assert str(streamed.value) == str(whole.value)
     assert not list(store)
-    assert not list(store.workplace.iterdir())
+    assert not list(store.incoming.iterdir())
 
 
 def test_a_file_that_is_replaced_on_its_way_is_not_mixed_with_what_was_unpacked(tmp_path: Path) -> None:
@@ -178,7 +177,7 @@ def test_a_good_wheel_is_in_the_store_without_being_unpacked_twice(archive: Path
     def watch() -> None:
         while not over.wait(0.001):
             with contextlib.suppress(OSError):
-                seen.update(each.stat().st_ino for each in store.workplace.iterdir())
+                seen.update(each.stat().st_ino for each in store.incoming.glob("*.tree"))
 
     watching = threading.Thread(target=watch)
     watching.start()
