@@ -1,0 +1,1 @@
+"""Everything that machines without internet need for some offers of a project, in one file."""
