@@ -29,6 +29,8 @@ def variables(venv: str, environ: dict[str, str]) -> dict[str, str]:
 def become(venv: str, command: list[str]) -> int:
     """Replace this process by the command. Returns only if that fails: 127 not found, 126 found but not executable."""
     environ = variables(venv, dict(os.environ))
+    if "atexit" in sys.modules:  # what is left for the end is done now: of this program nothing stays
+        sys.modules["atexit"]._run_exitfuncs()  # noqa: SLF001 - there is no other name for it
     sys.stdout.flush()
     sys.stderr.flush()
     # Python ignores these for itself; what is ignored stays ignored in the program, and `yes | head` would complain.

@@ -12,7 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Candidate", "candidates"]
+__all__ = ["OURS", "Candidate", "candidates", "own_folder"]
+
+OURS = "torchstrap"
+"""Who keeps the Pythons that `torchstrap python install` has installed."""
 
 _COMMAND = re.compile(r"(?P<family>python|pypy|graalpy)(?P<version>\d+(?:\.\d+)?)?(?P<free>t?)(?:\.exe)?", re.ASCII)
 _FOLDER = re.compile(r"(?:cpython-)?(?P<version>\d+\.\d+(?:\.\d+)?)(?P<free>t|\+freethreaded)?(?:-.*)?", re.ASCII)
@@ -20,6 +23,7 @@ _INSIDE = "python.exe" if os.name == "nt" else "bin/python"
 
 # who keeps Pythons | the variable that says where | below the home folder, if it does not | below that
 _MANAGERS = (
+    (OURS, "TORCHSTRAP_PYTHON_DIR", ".local/share/torchstrap/pythons", ""),
     ("pyenv", "PYENV_ROOT", ".pyenv", "versions"),
     ("uv", "UV_PYTHON_INSTALL_DIR", ".local/share/uv/python", ""),
     ("asdf", "ASDF_DATA_DIR", ".asdf", "installs/python"),
@@ -75,14 +79,20 @@ def _installed(source: str, folder: Path) -> Iterator[Candidate]:
             yield Candidate(folder / name / _INSIDE, source, is_cpython=False)
 
 
+def own_folder(environ: Mapping[str, str]) -> Path | None:
+    """Where the Pythons are that torchstrap installs itself; None for a user without a home folder."""
+    found = next(folder for source, folder in _managed(environ) if source == OURS)
+    return None if found.is_relative_to(os.devnull) else found
+
+
 def _managed(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
-    home = Path(environ.get("HOME") or os.devnull)
+    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or os.devnull)
     for source, variable, below_home, below in _MANAGERS:
         folder = home / below_home
         data = environ.get("XDG_DATA_HOME")
         if data and below_home.startswith(".local/share/"):
             folder = Path(data) / below_home.removeprefix(".local/share/")
-        yield source, Path(environ.get(variable) or folder) / below
+        yield source, (Path(environ.get(variable) or folder) / below).absolute()
 
 
 def _names(folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,24 @@ from bootstrap.environment.candidates import candidates
 from bootstrap.environment.interpreter import Interpreter, UnusableError, describe
 from bootstrap.errors import BootstrapError
 
-__all__ = ["find"]
+__all__ = ["MissingPythonError", "find"]
 
 WORDS = re.compile(r"(?:c?python)?[ -]?(?P<version>\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?)(?P<free>t?)", re.IGNORECASE)
 COMMAND = re.compile(r"python(?:\d+(?:\.\d+)?)?t?(?:\.exe)?")
 NOWHERE = Version("0")
+
+
+class MissingPythonError(BootstrapError):
+    """No Python here fits: `problem` says so without a way out, `admits` tells of a version of CPython if it would."""
+
+    def __init__(
+        self,
+        problem: str,
+        admits: Callable[[str], bool],
+        way_out: str = "Install one that fits, or name it with --python PATH.",
+    ) -> None:
+        super().__init__(f"{problem}. {way_out}")
+        self.problem, self.admits = problem, admits
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +51,14 @@ class _Wish:
     implementation: str = "cpython"
 
     def fits(self, found: Interpreter) -> bool:
-        version = Version(found.version)
-        if self.prefix and f"{found.version}.".find(f"{self.prefix}.") != 0:
+        kind = (found.implementation, found.free_threaded)
+        return kind == (self.implementation, self.free_threaded) and self.admits(found.version)
+
+    def admits(self, version: str) -> bool:
+        """Is it the version of what is wished for?"""
+        if self.prefix and not f"{version}.".startswith(f"{self.prefix}."):
             return False
-        if self.versions is not None and not self.versions.contains(version, prereleases=True):
-            return False
-        return found.free_threaded == self.free_threaded and found.implementation == self.implementation
+        return self.versions is None or self.versions.contains(version, prereleases=True)
 
 
 def find(
@@ -55,7 +70,8 @@ def find(
 ) -> Interpreter:
     """The Python to use. `request` is a path, a command, "3.12", "3.13t", ">=3.11" or None for any that fits.
 
-    Raises BootstrapError if there is none, naming what was required and what was found.
+    Raises MissingPythonError if there is none, naming what was required and what was found, and BootstrapError for
+    what was named and is none, or does not fit.
     """
     if request is None:
         running = describe(Path(sys.executable), cache)
@@ -133,7 +149,12 @@ def _newest(
     versions = ", ".join(sorted({each.version for each in seen.values()}, key=Version)) or "none"
     asked = f"Python {wanted} was asked for" if wanted else "no Python here fits"
     rule = f" and {requires_python} is required (requires-python)" if str(requires_python) else ""
-    raise BootstrapError(f"{asked}{rule}; found: {versions}. Install one that fits, or name it with --python PATH.")
+
+    def admits(version: str) -> bool:
+        usual = wish.implementation == "cpython" and not wish.free_threaded
+        return usual and wish.admits(version) and requires_python.contains(version, prereleases=True)
+
+    raise MissingPythonError(f"{asked}{rule}; found: {versions}", admits)
 
 
 def _series(version: Version) -> tuple[int, int]:
