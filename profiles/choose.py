@@ -18,6 +18,7 @@ from profiles.judge import Verdict, judge
 from profiles.offer import Choice, Offer, Rejection
 from profiles.question import Question, Torch
 from profiles.ranking import best, ranked
+from profiles.serving import as_good
 from profiles.tables import Tables
 from profiles.tables import tables as own_tables
 from profiles.variants import BASE, index_of, order
@@ -65,6 +66,7 @@ def choose(
         warnings(taken, ranked(verdicts, question), question, ways),
         ways,
         _bound(taken),
+        tuple(each.name for each in as_good(verdicts, taken)),
     )
 
 

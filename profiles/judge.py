@@ -82,15 +82,9 @@ def judge(offer: Offer, question: Question) -> Verdict:
     if offer.packages is not None:
         found = split_verdict(offer, question)
         return Verdict(offer, offer.variant, obstacle=found.obstacle, use=found.use, assumed=found.assumed)
-    specifier = question.specifier(offer)
+    specifier, platform = question.specifier(offer), question.platform
     verdicts = [
-        _release_verdict(
-            Verdict(
-                offer, release.flavour(offer.variant, question.platform), release, version, assumed=release.assumed
-            ),
-            release,
-            question,
-        )
+        _release_verdict(offer, release, version, platform, question)
         for release, version in _releases(question.tables, specifier, offer.variant)
     ]
     if not verdicts:
@@ -125,18 +119,15 @@ def _releases(tables: Tables, specifier: SpecifierSet, variant: str) -> list[tup
 
     Where it admits none that the tables know, the newest that it names may be beyond them.
     """
-    known = [(release, _newest(release, specifier, variant)) for release in tables.releases]
+    # Only what names a local version can tell variants apart.
+    local = f"+{variant}" if "+" in str(specifier) else ""
+    known = [(release, _newest_of(release.version, release.versions, specifier, local)) for release in tables.releases]
     admitted = [(release, version) for release, version in known if version is not None]
     if admitted:
         return admitted
     named = [version for part in specifier if (version := _version(part.version.removesuffix(".*"))) is not None]
     beyond = [(release, version) for version in named if (release := tables.release_for(version)) and release.assumed]
     return sorted(beyond, key=lambda pair: pair[1], reverse=True)[:1]
-
-
-def _newest(release: Release, specifier: SpecifierSet, variant: str) -> Version | None:
-    # Only what names a local version can tell variants apart.
-    return _newest_of(release.version, release.versions, specifier, f"+{variant}" if "+" in str(specifier) else "")
 
 
 @lru_cache(maxsize=4096)
@@ -149,6 +140,7 @@ def _newest_of(minor: Version, versions: tuple[Version, ...], specifier: Specifi
     return None
 
 
+@lru_cache(maxsize=256)
 def _version(text: str) -> Version | None:
     try:
         return Version(text)
@@ -156,17 +148,27 @@ def _version(text: str) -> Version | None:
         return None
 
 
-def _release_verdict(verdict: Verdict, release: Release, question: Question) -> Verdict:
-    obstacles = (
-        _foreign(question.machine),
-        _unpublished(release, verdict.flavour, question.platform),
-        _python(release, question.python, question.platform),
-        _system(release, verdict.flavour, question),
-    )
-    for progress, obstacle in enumerate(obstacles):
-        if obstacle is not None:
-            return replace(verdict, obstacle=obstacle, progress=progress)
-    return replace(verdict, progress=len(obstacles), use=use_of(verdict.flavour, release, question))
+def _release_verdict(offer: Offer, release: Release, version: Version, platform: str, question: Question) -> Verdict:
+    flavour, use = release.flavour(offer.variant, platform), NO_USE
+    progress, obstacle = _in_the_way(release, flavour, platform, question)
+    if obstacle is None:
+        use = use_of(flavour, release, question)
+    return Verdict(offer, flavour, release, version, obstacle, progress, use, assumed=release.assumed)
+
+
+def _in_the_way(release: Release, flavour: str, platform: str, question: Question) -> tuple[int, str | None]:
+    """The first obstacle, and how many others were passed before it."""
+    found = _foreign(question.machine)
+    if found is not None:
+        return 0, found
+    found = _unpublished(release, flavour, platform)
+    if found is not None:
+        return 1, found
+    found = _python(release, question.python, platform)
+    if found is not None:
+        return _PUBLISHED, found
+    found = _system(release, flavour, platform, question.machine)
+    return (_PUBLISHED + 1, found) if found is not None else (_PUBLISHED + 2, None)
 
 
 def _foreign(machine: Machine) -> str | None:
@@ -194,16 +196,16 @@ def _python(release: Release, python: str, platform: str) -> str | None:
     )
 
 
-def _system(release: Release, flavour: str, question: Question) -> str | None:
-    libc, system = question.machine.libc, question.machine.system
+def _system(release: Release, flavour: str, platform: str, machine: Machine) -> str | None:
+    libc, system = machine.libc, machine.system
     if system.os == "macos":
-        needs = release.oldest_macos(question.platform)
+        needs = release.oldest_macos(platform)
         version = numbers(system.version) if isinstance(system.version, str) else ()
         old = version and version < needs.release[: len(version)]
         return f"torch {release.version} needs macOS {needs}; this is {system.version}" if old else None
     if not isinstance(libc, Libc):
         return None
-    needed = release.oldest_glibc(flavour, question.platform)
+    needed = release.oldest_glibc(flavour, platform)
     if isinstance(libc.version, Unknown) or numbers(libc.version) >= needed.release:
         return None
     has = f"this machine has {libc.version} (read from {libc.source})"

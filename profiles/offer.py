@@ -40,7 +40,8 @@ class Choice:
     """The offer taken for a machine. `torch` is the newest release that it is expected to bring, if that is known.
 
     `changes` say what would make the answer a better one. `bound` is the release that torch must stay below to use the
-    machine's GPUs; None where any that the project admits will do.
+    machine's GPUs; None where any that the project admits will do. `fitting` are the names of the offers that serve the
+    machine as well; empty where nobody had a choice.
     """
 
     offer: Offer
@@ -50,6 +51,7 @@ class Choice:
     warnings: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     bound: str | None = None
+    fitting: tuple[str, ...] = field(default=(), compare=False)
 
     def to_json(self) -> Mapping[str, Any]:
         """The `choice` object of `sync --json` and `choose --json`."""

@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from itertools import combinations
 
 from probes import Machine
-from profiles.judge import judge
+from profiles.judge import Verdict, judge
 from profiles.offer import Offer
 from profiles.question import Question, Torch
 from profiles.ranking import best
 from profiles.tables import tables
 from profiles.wanted import ALL, Wanted
 
-__all__ = ["fitting", "smallest_set"]
+__all__ = ["as_good", "fitting", "smallest_set"]
 
 
 def fitting(
@@ -26,8 +26,11 @@ def fitting(
     question = Question(machine, python, torch, tables(), wanted)
     verdicts = [judge(offer, question) for offer in offers]
     taken = best(verdicts, question)
-    if taken is None:
-        return ()
+    return () if taken is None else as_good(verdicts, taken)
+
+
+def as_good(verdicts: Sequence[Verdict], taken: Verdict) -> tuple[Offer, ...]:
+    """The same, where the offers have been judged and the best one is taken."""
     if taken.accelerates:
         return tuple(each.offer for each in verdicts if len(each.served) == len(taken.served))
     return tuple(each.offer for each in verdicts if each.installs and each.flavour == taken.flavour)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pkgutil import get_data
 from typing import Any
 
@@ -64,10 +64,15 @@ class Pythons:
 
     def admits(self, python: str) -> bool:
         """Whether there are wheels for `3.12`, `3.12.4` or `3.13t`. Raises ValueError for what is no version."""
-        minor = Version(python.removesuffix("t")).release[:2]
+        minor = _minor(python.removesuffix("t"))
         if python.endswith("t"):
             return ".".join(map(str, minor)) + "t" in self.free_threaded
         return self.oldest.release[:2] <= minor <= self.newest.release[:2]
+
+
+@lru_cache(maxsize=64)
+def _minor(python: str) -> tuple[int, ...]:
+    return Version(python).release[:2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from probes import Gpu, NvidiaDriver, System, Unknown
 
@@ -36,6 +37,7 @@ def platform_of(system: System) -> str | None:
     return _SPELLINGS.get(name, name)
 
 
+@lru_cache(maxsize=1024)
 def numbers(version: str) -> tuple[int, ...]:
     """A dotted version as numbers, for comparing: drivers are compared part by part."""
     return tuple(int(part) for part in re.findall(r"\d+", version, re.ASCII))

@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.markers import default_environment
+from packaging.specifiers import SpecifierSet
 
 from bootstrap.commands.asked import Asked, lock_path_of, project_folder
 from bootstrap.commands.choices.choosing import Selection, judged_by_lock, select_offer
 from bootstrap.commands.choices.site_tables import ensure_usable
 from bootstrap.commands.machine import recorded_machine, this_machine
-from bootstrap.errors import ChoiceError, UsageError
+from bootstrap.errors import ChoiceError, NotPermittedError, UsageError
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import load
 from bootstrap.project.model import Project
@@ -23,7 +25,7 @@ from bootstrap.resolver.resolution import Pin
 from probes import Machine, Unknown
 from profiles import Choice
 
-__all__ = ["Considered", "choose_for", "considered"]
+__all__ = ["Answer", "Considered", "choose_for", "considered", "considered_for"]
 
 _VERSION = re.compile(r"(3\.\d{1,3})(\.\d{1,3})?")
 _SYSTEM_MARKERS: Mapping[str, Mapping[str, str]] = {
@@ -36,6 +38,18 @@ _MACHINE_MARKERS: Mapping[str, Mapping[str, str]] = {
     "macos": {"aarch64": "arm64"},
     "windows": {"x86_64": "AMD64", "aarch64": "ARM64"},
 }
+
+
+class Answer(NamedTuple):
+    """What is said of a machine: its choice, or why there is none (`obstacle`).
+
+    `fitting` are the names of the offers that serve it as well.
+    """
+
+    choice: Choice | None
+    obstacle: str | None
+    fitting: tuple[str, ...] = ()
+    accelerates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +69,22 @@ class Considered:
 
     def choice(self) -> Choice:
         """In the light of the lock, if there is one. Raises ChoiceError where no offer can be installed."""
-        selection = self._selection()
+        return self._chosen(self._selection())
+
+    def answer(self) -> Answer:
+        """The choice, or why there is none, and what else is to be known of it."""
+        try:
+            selection = self._selection()
+            choice = self._chosen(selection)
+        except (ChoiceError, NotPermittedError) as error:
+            return Answer(None, str(error))
+        situation, asked = selection.situation, selection.torch
+        torch = asked if choice.torch is None else SpecifierSet(f"=={choice.torch}")
+        settled = () if choice.fitting else situation.fitting(selection.candidates, asked)
+        fitting = choice.fitting or tuple(each.name for each in settled)
+        return Answer(choice, None, fitting, situation.accelerates(choice.offer, torch))
+
+    def _chosen(self, selection: Selection) -> Choice:
         if selection.obstacle is not None:
             raise ChoiceError(selection.obstacle)
         pins = self._locked(selection.choice.offer.name)
@@ -63,11 +92,6 @@ class Considered:
             selection = judged_by_lock(selection, pins, None)
         choice = selection.choice
         return choice if self.unread is None else replace(choice, warnings=(*choice.warnings, self.unread))
-
-    def fitting(self) -> tuple[str, ...]:
-        """The names of the offers that serve the machine as well as the choice does."""
-        selection = self._selection()
-        return tuple(each.name for each in selection.situation.fitting(selection.candidates, selection.torch))
 
     def _selection(self) -> Selection:
         return select_offer(self.project, self.asked, self.machine, self.markers, (), policy=self.policy)
@@ -90,18 +114,31 @@ def choose_for(asked: Asked, machine_file: Path | None, python: str | None) -> C
 
 
 def considered(asked: Asked, machine_files: Sequence[Path | None], python: str | None) -> tuple[Considered, ...]:
-    """What choices are made from, one for each machine. The Python is the one asked for ("3.12"), else the one that
-    runs us.
+    """As `considered_for`, for this machine (None) and for those that files describe.
 
-    Raises UsageError for a Python that is no version, InputError for a file that describes no machine.
+    Raises InputError for a file that describes no machine, too.
+    """
+    # What the administrator of this machine has decided says nothing of others.
+    return considered_for(
+        asked,
+        [(recorded_machine(file), NONE) if file else (this_machine(), read_policy()) for file in machine_files],
+        python,
+    )
+
+
+def considered_for(
+    asked: Asked, machines: Sequence[tuple[Machine, MachinePolicy]], python: str | None
+) -> tuple[Considered, ...]:
+    """What choices are made from, one for each machine. The Python is the one asked for ("3.12"), else the one that
+    runs us. Project and lock are read once.
+
+    Raises UsageError for a Python that is no version, InputError for a project or a lock that cannot be read.
     """
     ensure_usable()
     project, path = read_project(project_folder(asked)), lock_path_of(asked)
     found = load(path) if path.is_file() else None
     lock = found if isinstance(found, Lock) else None
     unread = None if found is lock else f"{path.name} was not written by torchstrap; the versions in it are not heeded"
-    # What the administrator of this machine has decided says nothing of others.
-    machines = [(recorded_machine(file), NONE) if file else (this_machine(), read_policy()) for file in machine_files]
     ours = {**{key: str(value) for key, value in default_environment().items()}, **_python(python)}
     return tuple(
         Considered(asked, project, lock, machine, {**ours, **_markers_on(machine)}, policy, unread)

@@ -5,18 +5,21 @@ For whoever prepares a lab: the machines are `probe --json` documents, named by 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bootstrap.commands.asked import Asked
-from bootstrap.commands.choices.elsewhere import Considered, considered
-from bootstrap.errors import ChoiceError
+from bootstrap.commands.choices.elsewhere import Answer, considered_for
+from bootstrap.commands.machine import recorded_machine
+from bootstrap.errors import InputError
+from bootstrap.project.policy import NONE, MachinePolicy
 from probes import Machine, NvidiaDriver
 from profiles import ALL, Choice, counted, smallest_set
 
-__all__ = ["SCHEMA", "Survey", "survey"]
+__all__ = ["SCHEMA", "Row", "Survey", "machine_files", "names_of", "survey", "surveyed"]
 
 SCHEMA = "torchstrap.choices/1"
 _WIDEST = 36
@@ -25,13 +28,23 @@ _WIDEST = 36
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One machine: its choice, or the sentence why there is none, and the offers that would serve it as well."""
+    """One machine and what is said of it."""
 
     name: str
     machine: Machine
-    choice: Choice | None
-    obstacle: str | None
-    fitting: tuple[str, ...]
+    answer: Answer
+
+    @property
+    def choice(self) -> Choice | None:
+        return self.answer.choice
+
+    @property
+    def obstacle(self) -> str | None:
+        return self.answer.obstacle
+
+    @property
+    def fitting(self) -> tuple[str, ...]:
+        return self.answer.fitting
 
     def gpus(self) -> str:
         """`2 x NVIDIA H100`, or `none`."""
@@ -98,33 +111,55 @@ class Survey:
 
 
 def survey(asked: Asked, files: Sequence[Path], python: str | None) -> Survey:
+    """As `surveyed`, for machines that files describe. Raises InputError for one that does not, too."""
+    # What the administrator of this machine has decided says nothing of others.
+    return surveyed(asked, [(name, recorded_machine(file), NONE) for name, file in names_of(files).items()], python)
+
+
+def surveyed(asked: Asked, machines: Sequence[tuple[str, Machine, MachinePolicy]], python: str | None) -> Survey:
     """What each machine should take of the project's offers. A machine that can take none is a row, too.
 
-    Raises as `considered`.
+    Machines of which the same is known are judged once. Raises as `considered_for`.
     """
-    files = list(dict.fromkeys(files))
-    rows = [_row(this, name) for this, name in zip(considered(asked, files, python), _names(files), strict=True)]
-    order = [offer for row in rows for offer in ([row.choice.offer.name] if row.choice else [])]
-    names = sorted({name for row in rows for name in row.fitting}, key=lambda name: (-order.count(name), name))
+    several = considered_for(asked, [(machine, policy) for _, machine, policy in machines], python)
+    answers: dict[tuple[Machine, frozenset[str] | None], Answer] = {}
+    rows = []
+    for (name, machine, _), this in zip(machines, several, strict=True):
+        # What lies on a machine is no reason for a build; profiles/ are never asked about it.
+        key = (machine._replace(pythons=(), storage=None), this.policy.variants)
+        if key not in answers:
+            answers[key] = this.answer()
+        rows.append(Row(name, machine, answers[key]))
+    return Survey(tuple(rows), _fewest(rows))
+
+
+def _fewest(rows: Sequence[Row]) -> Mapping[str, tuple[str, ...]]:
+    """The smallest set of offers, and which machines take each."""
+    taken = Counter(row.choice.offer.name for row in rows if row.choice)
+    names = sorted({name for row in rows for name in row.fitting}, key=lambda name: (-taken[name], name))
     chosen = smallest_set([row.fitting for row in rows], names)
     served: dict[str, list[str]] = {name: [] for name in chosen}
     for row in rows:
-        taken = row.choice.offer.name if row.choice else None
-        name = taken if taken in served else next((name for name in chosen if name in row.fitting), None)
+        best = row.choice.offer.name if row.choice else None
+        name = best if best in served else next((name for name in chosen if name in row.fitting), None)
         if name is not None:
             served[name].append(row.name)
-    return Survey(tuple(rows), {name: tuple(served[name]) for name in sorted(served)})
+    return {name: tuple(served[name]) for name in sorted(served)}
 
 
-def _row(this: Considered, name: str) -> Row:
-    try:
-        choice, obstacle = this.choice(), None
-    except ChoiceError as error:
-        choice, obstacle = None, str(error)
-    return Row(name, this.machine, choice, obstacle, this.fitting() if choice else ())
+def machine_files(named: Sequence[Path]) -> tuple[Path, ...]:
+    """The files; a folder stands for every `.json` in it. Raises InputError for one without any."""
+    found: list[Path] = []
+    for each in named:
+        inside = sorted(each.glob("*.json")) if each.is_dir() else [each]
+        if not inside:
+            raise InputError(each, "holds no .json; write one for each machine with `torchstrap probe --json`")
+        found += inside
+    return tuple(found)
 
 
-def _names(files: Sequence[Path]) -> list[str]:
-    """By file; by the whole path where two files have one name."""
-    stems = [file.stem for file in files]
-    return [stem if stems.count(stem) == 1 else str(file) for stem, file in zip(stems, files, strict=True)]
+def names_of(files: Sequence[Path]) -> Mapping[str, Path]:
+    """By file; by the whole path where two files have one name. No file is named twice."""
+    files = list(dict.fromkeys(files))
+    stems = Counter(file.stem for file in files)
+    return {file.stem if stems[file.stem] == 1 else str(file): file for file in files}
