@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bootstrap import cli_upkeep
-from bootstrap.commands.asked import Asked
+from bootstrap import cli_bundle, cli_pythons, cli_upkeep
+from bootstrap.commands.asked import Asked, environment_of
 from bootstrap.commands.stopping import Stopped, in_a_child, is_first, stop_within_a_second
 from bootstrap.console import Console, harmless
 from bootstrap.errors import BootstrapError, CannotWriteError, ConfigurationError, NotPermittedError, UsageError
@@ -19,6 +19,7 @@ from bootstrap.options import parser
 
 if TYPE_CHECKING:
     from bootstrap.commands.outcome import Outcome
+    from profiles.offer import Choice
 
 __all__ = ["main"]
 
@@ -77,7 +78,7 @@ def _ending_well(work: Callable[[], int]) -> int:
 def _from_environment(parsed: argparse.Namespace) -> Mapping[str, Any]:
     """What TORCHSTRAP_<NAME> says of options that are no settings. The settings read theirs themselves."""
     said: dict[str, Any] = {}
-    for name in ("extra", "group", "variant", "require", "gpus", "python", *_FLAGS):
+    for name in ("extra", "group", "variant", "require", "gpus", "python", "bundle", *_FLAGS):
         value = os.environ.get(f"TORCHSTRAP_{name.upper()}", "").strip()
         if not value or not hasattr(parsed, name):
             continue
@@ -94,7 +95,7 @@ def _asked(parsed: argparse.Namespace, options: Sequence[str]) -> Asked:
         **_from_environment(parsed),
         **{name: value for name, value in vars(parsed).items() if value not in _UNSAID},
     }
-    names = {*_FLAGS, "dry_run", "check", "upgrade", "output", "variant", "require", "gpus", "venv", "python"}
+    names = {*_FLAGS, "dry_run", "check", "upgrade", "output", "variant", "require", "gpus", "venv", "python", "bundle"}
     plain = {name: given[name] for name in names & given.keys()}
     return Asked(
         project=given.get("project"),
@@ -134,6 +135,10 @@ def _probe(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: 
 
 
 def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    if parsed.machine:
+        from bootstrap.commands.choices.survey import machine_files  # noqa: PLC0415 - each command loads what it needs
+
+        parsed.machine = machine_files(parsed.machine)
     if len(parsed.machine) > 1:
         return _survey(parsed, asked, console)
     from bootstrap.commands.choices.elsewhere import choose_for  # noqa: PLC0415
@@ -141,15 +146,29 @@ def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console:
     choice = choose_for(asked, parsed.machine[0] if parsed.machine else None, parsed.python_version)
     for warning in choice.warnings:
         console.warn(warning)
+    difference = _choice_changed(asked, choice) if parsed.check or parsed.diff else ()
+    code = _CHANGES_PENDING if parsed.check and difference else 0
     if parsed.json:
         console.json(choice.to_json())
-        return 0
+        return code
+    if parsed.diff:
+        if difference:
+            console.result("\n".join(difference))
+        return code
     console.result(f"{choice.offer.name} ({choice.offer.variant}): {choice.reason}")
     for each in choice.rejected:
         console.result(f"  not {each.offer}: {each.reason}")
     for change in choice.changes:
         console.result(f"  to change it: {change}")
-    return 0
+    return code
+
+
+def _choice_changed(asked: Asked, choice: Choice) -> Sequence[str]:
+    """How the choice differs from the one that the environment was built for."""
+    from bootstrap.commands.choices.changing import changed  # noqa: PLC0415
+    from bootstrap.commands.outcome import left_in  # noqa: PLC0415
+
+    return changed(left_in(environment_of(asked)), choice)
 
 
 def _survey(parsed: argparse.Namespace, asked: Asked, console: Console) -> int:
@@ -191,6 +210,8 @@ def _sync(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: C
     outcome = _synced(asked, console)
     if parsed.json:
         console.json(outcome.to_json())
+    elif parsed.diff and outcome.before != outcome.packages:
+        console.result("\n".join(outcome.diff()))
     return _CHANGES_PENDING if asked.check and outcome.changed else 0
 
 
@@ -213,7 +234,6 @@ def _synced(asked: Asked, console: Console) -> Outcome:
 def _run(_: argparse.Namespace, asked: Asked, command: Sequence[str], console: Console) -> int:
     if not command:
         raise UsageError("run needs a command behind `--`, as in `torchstrap run -- python train.py`")
-    from bootstrap.commands.syncing import environment_of  # noqa: PLC0415
     from bootstrap.environment.activation import become  # noqa: PLC0415
 
     def prepare() -> int:
@@ -252,5 +272,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace, Asked, Sequence[str], Cons
     "run": _run,
     "verify": _verify,
     "tree": _tree,
+    **cli_bundle.COMMANDS,
+    **cli_pythons.COMMANDS,
     **cli_upkeep.COMMANDS,
 }

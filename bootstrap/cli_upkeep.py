@@ -1,12 +1,15 @@
-"""Parse, call, render, for the commands that look after what is there: `env`, `cache`, `doctor`."""
+"""Parse, call, render, for the commands that look after what is there, and tell of it: `env`, `cache`, `doctor`, …"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from bootstrap.commands.asked import Asked
 from bootstrap.console import Console
+from bootstrap.errors import InputError, UsageError
 
 __all__ = ["COMMANDS"]
 
@@ -39,9 +42,62 @@ def _env_rollback(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], co
 def _env_remove(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
     from bootstrap.commands import env  # noqa: PLC0415
 
-    done = env.remove(asked, parsed.keys, all_but_current=parsed.all_but_current)
+    if parsed.all and (parsed.keys or parsed.all_but_current):
+        raise UsageError("--all leaves nothing to be named; say --all, or which generations to remove")
+    done = (
+        env.remove_all(asked) if parsed.all else env.remove(asked, parsed.keys, all_but_current=parsed.all_but_current)
+    )
     console.say(done.sentence())
     return 0
+
+
+def _env_export(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    from bootstrap.commands import exporting  # noqa: PLC0415
+
+    if parsed.kind is None:
+        raise UsageError("say what the environment is to be exported as: --modulefile or --kernelspec")
+    made = exporting.exported(asked, parsed.kind)
+    for warning in made.warnings:
+        console.warn(warning)
+    exporting.write(made)
+    if made.place is None:
+        console.result(made.text.rstrip("\n"))
+    else:
+        console.say(f"{made.place}: written")
+    return 0
+
+
+def _ready(_: argparse.Namespace, asked: Asked, __: Sequence[str], console: Console) -> int:
+    from bootstrap.commands.readiness import obstacle  # noqa: PLC0415
+
+    found = obstacle(asked)
+    if found is not None:
+        console.say(found)
+    return _FOUND if found else 0
+
+
+def _facts(_: argparse.Namespace, asked: Asked, __: Sequence[str], console: Console) -> int:
+    from bootstrap.commands.facts import facts  # noqa: PLC0415
+
+    console.json(facts(asked))
+    return 0
+
+
+def _report(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
+    from bootstrap.commands import reporting  # noqa: PLC0415
+
+    if parsed.output is None and sys.stdout.isatty():
+        raise UsageError("report writes a page for browsers; name its file with -o report.html")
+    made = reporting.reported(asked, parsed.machine, parsed.python_version)
+    if parsed.output in {None, "-"}:
+        console.result(made.html)
+    else:
+        reporting.write(made, Path(parsed.output))
+        console.say(f"{parsed.output}: written")
+    if not made.bad:
+        return 0
+    console.warn(made.sentence())
+    return InputError.exit_code
 
 
 def _cache_dir(_: argparse.Namespace, asked: Asked, __: Sequence[str], console: Console) -> int:
@@ -93,8 +149,12 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Asked, Sequence[str], Conso
     "env list": _env_list,
     "env rollback": _env_rollback,
     "env remove": _env_remove,
+    "env export": _env_export,
     "cache dir": _cache_dir,
     "cache gc": _cache_gc,
     "cache verify": _cache_verify,
     "doctor": _doctor,
+    "ready": _ready,
+    "facts": _facts,
+    "report": _report,
 }

@@ -18,6 +18,7 @@ BootstrapError                 1   it could not be done as asked
 ├── TryAgainError             75   somebody else holds it, or the network may recover
 ├── NotPermittedError         77   the operating system says no
 └── ConfigurationError        78   settings that contradict each other or name nothing
+    └── NewerError            78   or name what a newer torchstrap made, in a form that this one does not know
 
 Errors carry data; `str()` makes the one sentence (or the few) that a person reads: it names the thing and the way out.
 """
@@ -39,6 +40,7 @@ __all__ = [
     "ConfigurationError",
     "HashMismatchError",
     "InputError",
+    "NewerError",
     "NoCompatibleFileError",
     "NoSolutionError",
     "NotPermittedError",
@@ -205,3 +207,13 @@ class ConfigurationError(BootstrapError):
     """Settings that contradict each other or name nothing."""
 
     exit_code = 78
+
+
+class NewerError(ConfigurationError):
+    """Something on disk was made by a newer torchstrap, in a form that this one does not know."""
+
+    def __init__(self, what: object, schema: object, known: int, instead: str) -> None:
+        super().__init__(
+            f"{what} was made by a newer torchstrap (schema {schema}, and this one knows {known}): "
+            f"update torchstrap, or {instead}"
+        )

@@ -12,16 +12,19 @@ from bootstrap.errors import UsageError
 __all__ = ["parser"]
 
 # (flags, what it is, groups of commands that take it). Settings have the destination that project.settings knows.
-_PROJECT = ("lock", "sync", "run", "choose")
-_BUILDING = ("lock", "sync", "run")
+_PROJECT = ("lock", "sync", "run", "choose", "bundle")
+_BUILDING = ("lock", "sync", "run", "bundle")
 _SYNCING = ("sync", "run")
-_ENV = ("env list", "env rollback", "env remove")
+_TAKING = ("sync", "run", "bundle")
+_ENV = ("env list", "env rollback", "env remove", "env export")
+_LOOKING = ("tree", "verify", "ready", "doctor", "probe", "facts", "report")
 _CACHE = ("cache dir", "cache gc", "cache verify")
+_PYTHONS = ("python list", "python install")
 _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...] = (
     (
         ("--project",),
         {"type": Path, "metavar": "DIR", "help": "folder with the pyproject.toml (default: .)"},
-        (*_PROJECT, *_ENV, *_CACHE, "tree", "verify", "doctor", "probe"),
+        (*_PROJECT, *_ENV, *_CACHE, *_LOOKING, *_PYTHONS),
     ),
     (
         ("-r", "--requirements"),
@@ -45,8 +48,8 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         },
         _BUILDING,
     ),
-    (("--extra",), {"action": "append", "default": [], "metavar": "NAME", "help": "an extra of the project"}, _SYNCING),
-    (("--group",), {"action": "append", "default": [], "metavar": "NAME", "help": "a dependency group"}, _SYNCING),
+    (("--extra",), {"action": "append", "default": [], "metavar": "NAME", "help": "an extra of the project"}, _TAKING),
+    (("--group",), {"action": "append", "default": [], "metavar": "NAME", "help": "a dependency group"}, _TAKING),
     (
         ("--variant",),
         {"metavar": "V", "help": "take this variant whatever the machine is: cpu, cu126, rocm6.4, xpu"},
@@ -61,10 +64,10 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
     (
         ("--venv",),
         {"type": Path, "metavar": "DIR", "help": "the environment (default: .venv in the project)"},
-        (*_SYNCING, *_ENV, "tree", "verify", "doctor", "probe"),
+        (*_SYNCING, *_ENV, *_LOOKING),
     ),
     (("--python",), {"metavar": "P", "help": "interpreter: a path, or a version such as 3.12"}, _BUILDING),
-    (("--python-version",), {"metavar": "V", "help": "the Python to choose for, such as 3.12"}, ("choose",)),
+    (("--python-version",), {"metavar": "V", "help": "the Python to choose for, such as 3.12"}, ("choose", "report")),
     (
         ("--machine",),
         {
@@ -72,9 +75,9 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
             "metavar": "FILE",
             "action": "append",
             "default": [],
-            "help": "choose for another machine's `probe --json`; with several, a table and the fewest offers for all",
+            "help": "another machine's `probe --json`, or a folder of them; with several, the fewest offers for all",
         },
-        ("choose",),
+        ("choose", "report"),
     ),
     (
         ("--sysroot",),
@@ -86,7 +89,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         {"type": Path, "metavar": "DIR", "help": "write what was read into a new folder, names and serials masked"},
         ("probe",),
     ),
-    (("--frozen",), {"action": "store_true", "help": "use the lock as it is"}, _SYNCING),
+    (("--frozen",), {"action": "store_true", "help": "use the lock as it is"}, _TAKING),
     (
         ("--keep-extras",),
         {"action": "store_true", "help": "take along what was installed by hand, with a warning"},
@@ -102,11 +105,32 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         {"action": "store_true", "help": "all generations but the current one"},
         ("env remove",),
     ),
+    (("--all",), {"action": "store_true", "help": "all generations, and with them the environment"}, ("env remove",)),
     (("--dry-run",), {"action": "store_true", "help": "say what would be done"}, ("sync", "cache gc")),
     (
         ("--check",),
         {"action": "store_true", "help": "exit 1 if anything would change, and change nothing"},
-        ("sync", "lock"),
+        ("sync", "lock", "choose"),
+    ),
+    (
+        ("--diff",),
+        {"action": "store_true", "help": "on standard output, what changes as lines that begin with - and +"},
+        ("sync", "choose"),
+    ),
+    (
+        ("--modulefile",),
+        {"action": "store_const", "const": "modulefile", "dest": "kind", "help": "a module for Lmod (Lua)"},
+        ("env export",),
+    ),
+    (
+        ("--kernelspec",),
+        {"action": "store_const", "const": "kernelspec", "dest": "kind", "help": "a kernel for Jupyter"},
+        ("env export",),
+    ),
+    (
+        ("-o", "--output"),
+        {"metavar": "PLACE", "help": "the module's file, the kernel's folder (default: standard output)"},
+        ("env export",),
     ),
     (
         ("--python-version",),
@@ -116,7 +140,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
             "metavar": "V",
             "help": "a Python to lock for, such as 3.12; may be repeated (default: all in requires-python)",
         },
-        ("lock",),
+        ("lock", "bundle"),
     ),
     (
         ("--platform",),
@@ -126,7 +150,12 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
             "metavar": "P",
             "help": "a platform to lock for, such as linux_x86_64 or linux_x86_64:glibc2.28; may be repeated",
         },
-        ("lock",),
+        ("lock", "bundle"),
+    ),
+    (
+        ("-o", "--output"),
+        {"metavar": "FILE", "help": "where the page goes; `-` prints it (default where that is no terminal)"},
+        ("report",),
     ),
     (("--upgrade",), {"action": "store_true", "help": "forget the locked versions"}, ("lock",)),
     (
@@ -135,6 +164,42 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         ("lock",),
     ),
     (("-o", "--output"), {"metavar": "FILE", "help": "where the lock goes; `-` prints it"}, ("lock",)),
+    (
+        ("--bundle",),
+        {
+            "metavar": "PLACE",
+            "help": "install offline from what `bundle` made: the file, the folder it unpacks to, or their address",
+        },
+        _SYNCING,
+    ),
+    (
+        ("--variants",),
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "V,…",
+            "help": "the offers to bundle, by name or variant, such as cpu,cu130 (default: the one for this machine)",
+        },
+        ("bundle",),
+    ),
+    (
+        ("--program",),
+        {"type": Path, "metavar": "FILE", "help": "the torchstrap.pyz to put in (default: the one that is running)"},
+        ("bundle",),
+    ),
+    (
+        ("--with-python",),
+        {
+            "action": "append",
+            "nargs": "?",
+            "default": [],
+            "metavar": "FILE",
+            "help": "the interpreters that it is for, too, or the archive of one; may be repeated",
+        },
+        ("bundle",),
+    ),
+    (("-o", "--output"), {"metavar": "FILE", "help": "where the bundle goes"}, ("bundle",)),
+    (("--json",), {"action": "store_true", "help": "what was made, as one JSON document"}, ("bundle",)),
     (
         ("--json",),
         {"action": "store_true", "help": "one JSON document on standard output"},
@@ -155,24 +220,34 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
             "metavar": "FROM=TO",
             "help": "fetch addresses that begin with FROM from TO; several for one FROM are tried in order",
         },
-        _BUILDING,
+        (*_BUILDING, "python install"),
     ),
+    (
+        ("--python-mirror",),
+        {"metavar": "URL", "help": "where standalone Pythons are fetched from, a folder for each release's day in it"},
+        (*_BUILDING, "python install"),
+    ),
+    (("--json",), {"action": "store_true", "help": "one JSON document on standard output"}, _PYTHONS),
     (
         ("--cache-dir",),
         {"metavar": "DIR", "help": "where pages, wheels and templates are kept"},
-        (*_BUILDING, *_CACHE, "doctor", "probe"),
+        (*_BUILDING, *_CACHE, "doctor", "probe", "facts"),
     ),
     (
         ("--no-cache",),
         {"action": "store_true", "default": None, "help": "keep nothing after this run"},
-        (*_BUILDING, *_CACHE, "doctor", "probe"),
+        (*_BUILDING, *_CACHE, "doctor", "probe", "facts"),
     ),
     (
         ("--keep-wheels",),
         {"metavar": "DIR", "help": "have the file of every wheel that is installed in DIR, too"},
         _SYNCING,
     ),
-    (("--offline",), {"action": "store_true", "default": None, "help": "use what is here"}, _BUILDING),
+    (
+        ("--offline",),
+        {"action": "store_true", "default": None, "help": "use what is here"},
+        (*_BUILDING, "python install"),
+    ),
     (
         ("--pre",),
         {"action": "store_true", "default": None, "dest": "prereleases", "help": "admit pre-releases"},
@@ -210,22 +285,34 @@ _COMMANDS = {
     "lock": "write pylock.toml",
     "sync": "the main job: probe, choose, lock if needed, build, verify, switch",
     "run": "sync if needed, then become the command behind --",
+    "bundle": "one file with all that machines without internet need: `tar -xOf FILE torchstrap.pyz` is the program",
     "verify": "prove that the environment is what was locked",
+    "ready": "exit 0 if programs can be started in the environment, 1 if not; for health checks",
     "tree": "what needs what in the environment",
     "doctor": "what is wrong with this machine and the environment, with a remedy each; changes nothing",
+    "facts": "this machine and the environment as one flat JSON object, for inventories",
+    "report": "machines, or a project's environment, as one HTML page",
     "env list": "the environments that were built here before, and the current one",
+    "env export": "the environment as a module for Lmod or a kernel for Jupyter",
     "env rollback": "go back to the environment used before, or to a named one",
     "env remove": "remove environments that were built before",
     "cache dir": "where the cache is",
     "cache gc": "remove what no environment uses",
     "cache verify": "read all of the store again, and take out what is damaged",
+    "python list": "the Pythons on this machine, and those that can be installed",
+    "python install": "install standalone Pythons for environments, in a folder of their own",
 }
-_GROUPS = {"env": "list, go back to, or remove environments that were built before", "cache": "look after the cache"}
+_GROUPS = {
+    "env": "list, go back to, remove or export environments that were built before",
+    "cache": "look after the cache",
+    "python": "list Pythons, or install standalone ones",
+}
 # Words that are no options: what they are, by command.
 _WORDS: dict[str, tuple[str, dict[str, object]]] = {
     "run": ("command", {"nargs": "*", "metavar": "-- CMD", "help": "the program and its arguments"}),
     "env rollback": ("key", {"nargs": "?", "metavar": "KEY", "help": "one of `env list`, or how only one begins"}),
     "env remove": ("keys", {"nargs": "*", "metavar": "KEY", "help": "one of `env list`, or how only one begins"}),
+    "python install": ("versions", {"nargs": "+", "metavar": "VERSION", "help": "such as 3.13, or 3.13.1"}),
 }
 
 

@@ -19,6 +19,7 @@ import os
 import sys
 
 from bootstrap import __version__
+from bootstrap.cache_place import option, own, usual_cache
 from bootstrap.environment import activation
 
 __all__ = ["FILE", "OUTCOME", "Stamp", "answer", "elsewhere", "invocation", "lock_folder", "observe", "read", "write"]
@@ -29,6 +30,7 @@ _VERSION = f"torchstrap-stamp 3 of {__version__}"
 _END = "end"
 _WARNING = "! "
 _NOTE = "- "
+_SWITCHING = ".generations/switching.json"  # while folders change places, and after a kill: somebody has to look
 _SYNCING = ("sync", "run")
 _COMMANDS = (*_SYNCING, "lock")
 _LONGEST = 200
@@ -79,13 +81,13 @@ def answer(arguments: list[str]) -> int | None:
     """Exit code if there is nothing to do, None if the full program has to look. May become the command of `run`."""
     if not arguments or arguments[0] not in _COMMANDS:
         return None
-    options, command = _split(arguments[1:])
+    options, command = own(arguments[1:])
     try:
         place = _lock_place(options) if arguments[0] == "lock" else _environment(options)
     except OSError:  # the current folder is gone
         return None
     stamp = None if place is None else read(place)
-    if place is None or stamp is None or not _holds(stamp, options):
+    if place is None or stamp is None or os.path.lexists(place + _SWITCHING) or not _holds(stamp, options):
         return None
     if arguments[0] == "run":
         if not command or "--json" in options:
@@ -102,16 +104,17 @@ def elsewhere(arguments: list[str]) -> tuple[str, str, Stamp] | None:
     """
     if not arguments or arguments[0] not in _SYNCING:
         return None
-    options, command = _split(arguments[1:])
+    options, command = own(arguments[1:])
     if arguments[0] == "run" and (not command or "--json" in options):
         return None
     try:
         venv = _environment(options)
         folder = f"{venv}.generations"
-        current, keys = os.readlink(venv), os.listdir(folder)  # noqa: PTH115, PTH208
+        keys = os.listdir(folder)  # noqa: PTH208
+        # What is a folder of its own is not among the others.
+        here = os.path.basename(os.readlink(venv)) if os.path.islink(venv) else ""  # noqa: PTH114, PTH115, PTH119
     except OSError:
         return None
-    here = os.path.basename(current)  # noqa: PTH119
     left = read(venv)
     inside = os.path.abspath(venv) + os.sep  # noqa: PTH100
     if left is None or not all(observe(name) == seen for name, seen in left.facts.items() if f" {inside}" in name):
@@ -228,29 +231,16 @@ def lock_folder(cache: str, project: str) -> str | None:
 
 def _lock_place(options: list[str]) -> str | None:
     """The folder with the stamp of the lock, if the cache is where it mostly is."""
-    cache = _option(options, "--cache-dir") or os.environ.get("TORCHSTRAP_CACHE_DIR")
-    if cache is None:
-        home = os.path.expanduser("~")  # noqa: PTH111
-        usual = os.path.join(home, *(("Library", "Caches") if sys.platform == "darwin" else (".cache",)))  # noqa: PTH118
-        cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or usual, "torchstrap")  # noqa: PTH118
-    return lock_folder(cache, _project(options))
+    return lock_folder(usual_cache(options), _project(options))
 
 
 def _project(options: list[str]) -> str:
-    return _option(options, "--project") or os.environ.get("TORCHSTRAP_PROJECT") or "."
-
-
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Options of ours, and the command behind `--`."""
-    if "--" not in arguments:
-        return arguments, []
-    at = arguments.index("--")
-    return arguments[:at], arguments[at + 1 :]
+    return option(options, "--project") or os.environ.get("TORCHSTRAP_PROJECT") or "."
 
 
 def _environment(options: list[str]) -> str:
     """Where the environment is, as the command line parser will find it."""
-    venv = _option(options, "--venv") or os.environ.get("TORCHSTRAP_VENV")
+    venv = option(options, "--venv") or os.environ.get("TORCHSTRAP_VENV")
     return venv or os.path.join(_folder_above(os.path.abspath(_project(options))), ".venv")  # noqa: PTH100, PTH118
 
 
@@ -263,16 +253,6 @@ def _folder_above(project: str) -> str:
             return project
         folder = above
     return folder
-
-
-def _option(options: list[str], name: str) -> str | None:
-    value = None
-    for position, option in enumerate(options):
-        if option == name and position + 1 < len(options):
-            value = options[position + 1]
-        elif option.startswith(f"{name}="):
-            value = option[len(name) + 1 :]
-    return value
 
 
 def _warn(stamp: Stamp) -> None:

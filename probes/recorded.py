@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from probes import machine as facts
 from probes.machine import SCHEMA, Machine, Unknown
 
-__all__ = ["MachineFormatError", "decode", "encode", "read_machine"]
+__all__ = ["MachineFormatError", "decode", "encode", "plain", "read_machine"]
 
 Fact = TypeVar("Fact")
 Reader = Callable[[Any, str], Any]
@@ -48,20 +48,21 @@ def read_machine(path: str | PathLike[str]) -> Machine:
 
 def encode(machine: Machine) -> dict[str, Any]:
     """The JSON form of a machine."""
-    return {"schema": SCHEMA, **_plain(machine)}
+    return {"schema": SCHEMA, **plain(machine)}
 
 
-def _plain(value: Any, name: str = "") -> Any:
+def plain(value: Any, name: str = "") -> Any:
+    """The JSON form of a fact, or of a part of one; `name` is what its owner calls it."""
     if isinstance(value, Unknown):
         return {"unknown": value.reason}
     if hasattr(value, "_fields"):
-        return {name: _plain(each, name) for name, each in value._asdict().items()}
+        return {name: plain(each, name) for name, each in value._asdict().items()}
     if name == "compute_capability" and value is not None:
         return ".".join(map(str, value))
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value
 
 

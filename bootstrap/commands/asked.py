@@ -42,6 +42,7 @@ class Asked:
     python_versions: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     output: str | None = None
+    bundle: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     options: tuple[str, ...] = ()
 

@@ -145,7 +145,10 @@ def folder(asked: Asked) -> Path:
     """Where the cache is or would be. Raises ConfigurationError where there is to be none."""
     found = cache_folder(asked)
     if found is None:
-        raise ConfigurationError("--no-cache (TORCHSTRAP_NO_CACHE, no-cache) says that there is no cache; leave it out")
+        raise ConfigurationError(
+            "there is no cache: --no-cache (TORCHSTRAP_NO_CACHE, no-cache) says so, or this user has no home folder; "
+            "leave that out, or name a folder with --cache-dir"
+        )
     if found.exists() and not found.is_dir():
         raise InputError(found, "is no folder; name another with --cache-dir")
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -29,7 +28,7 @@ from probes.storage import Storage, probe_storage
 if TYPE_CHECKING:
     from bootstrap.project.settings import Settings
 
-__all__ = ["Certificate", "Condition", "Inhabited", "condition"]
+__all__ = ["Certificate", "Condition", "Inhabited", "condition", "inhabited"]
 
 LIMIT = 10.0  # seconds for another Python to say which torch it has
 QUESTION = (
@@ -83,7 +82,9 @@ def condition(asked: Asked, environ: Mapping[str, str] = os.environ) -> Conditio
     venv = environment_of(asked)
     settings, problem = _settings(asked)
     storage, unwritable = _storage(asked)
-    environment = _inhabited(venv)
+    with suppress(BootstrapError):  # a sync that takes long is no reason to say nothing
+        generations.settled(venv, limit=LIMIT)
+    environment = inhabited(venv)
     return Condition(
         machine=this_machine()._replace(storage=storage),
         venv=venv,
@@ -122,7 +123,7 @@ def _storage(asked: Asked) -> tuple[Storage | Unknown | None, frozenset[str]]:
     return found, frozenset(closed | {each.purpose for each in found.folders if each.read_only is True})
 
 
-def _inhabited(venv: Path) -> Inhabited | None:
+def inhabited(venv: Path) -> Inhabited | None:
     """The environment as it is, if it is one of ours."""
     current = generations.current(venv)
     if current is None:
@@ -207,7 +208,7 @@ def _other_python(venv: Path, environ: Mapping[str, str]) -> tuple[str, str] | N
             check=False,
             stdin=subprocess.DEVNULL,
             env=variables,
-            cwd=tempfile.gettempdir(),
+            cwd=venv.anchor,
         )
         return (found, done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else None
     return None

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 from bootstrap import stamp
 from bootstrap.commands.asked import Asked, environment_of
+from bootstrap.commands.outcome import left_in
 from bootstrap.environment import generations, history
 from bootstrap.environment.history import Footprint, footprint
 from bootstrap.errors import InputError, UsageError
 from bootstrap.wheels.disk import size_text
+from bootstrap.wheels.making import clear
 
-__all__ = ["LIST_SCHEMA", "Kept", "Removal", "Rollback", "kept", "lines", "remove", "roll_back"]
+__all__ = ["LIST_SCHEMA", "Kept", "Removal", "Rollback", "kept", "lines", "remove", "remove_all", "roll_back"]
 
 LIST_SCHEMA = "torchstrap.env-list/1"
 ROLLBACK_SCHEMA = "torchstrap.env-rollback/1"
@@ -60,12 +60,12 @@ def kept(asked: Asked) -> tuple[Kept, ...]:
 
 
 def _described(generation: Path, *, is_current: bool) -> Kept:
-    document = _said(generation)
+    document = left_in(generation)
     packages, choice = document.get("packages"), document.get("choice")
     names = {each["name"]: each["version"] for each in packages} if isinstance(packages, list) else {}
     python = document.get("python")
     return Kept(
-        key=generation.name,
+        key=generations.key_of(generation),
         is_current=is_current,
         torch=names.get("torch"),
         variant=choice.get("variant") if isinstance(choice, dict) and "torch" in names else None,
@@ -74,14 +74,6 @@ def _described(generation: Path, *, is_current: bool) -> Kept:
         used=history.used(generation),
         size=footprint(generation),
     )
-
-
-def _said(generation: Path) -> Mapping[str, Any]:
-    with suppress(OSError, ValueError):
-        document = json.loads((generation / stamp.OUTCOME).read_bytes())
-        if isinstance(document, dict):
-            return document
-    return {}
 
 
 def lines(several: Sequence[Kept]) -> Iterator[str]:
@@ -130,12 +122,12 @@ def roll_back(asked: Asked, key: str | None) -> Rollback:
     """
     venv = _ours(asked)
     with generations.locked(venv, limit=_PATIENCE):
-        generation = history.named(venv, key) if key else history.previous(venv)
-        generations.switch(venv, generation.name)
+        found = history.named(venv, key) if key else history.previous(venv)
+        generation = generations.switch(venv, generations.key_of(found))
         changed = _changed_since(venv, generation)
         with suppress(OSError):  # where nothing can be written the stamp still holds, or does not, for what it says
             (generation / stamp.FILE).unlink()
-    return Rollback(venv, generation.name, changed)
+    return Rollback(venv, generations.key_of(generation), changed)
 
 
 def _changed_since(venv: Path, generation: Path) -> tuple[str, ...]:
@@ -174,19 +166,32 @@ def remove(asked: Asked, keys: Sequence[str], *, all_but_current: bool) -> Remov
         chosen = [history.named(venv, key) for key in keys]
         if all_but_current:
             chosen = [each for each in generations.listed(venv) if each != current]
-        freed = 0
+        names, freed = [generations.key_of(each) for each in dict.fromkeys(chosen)], 0
         for each in dict.fromkeys(chosen):
             size = footprint(each).own
-            generations.remove(venv, each.name)
+            generations.remove(venv, generations.key_of(each))
             freed += size
         for each in generations.litter(venv):
             freed += footprint(each).own
-            rmtree(each, ignore_errors=True)
-    return Removal(tuple(each.name for each in dict.fromkeys(chosen)), freed)
+            clear(each)
+    return Removal(tuple(names), freed)
+
+
+def remove_all(asked: Asked) -> Removal:
+    """Remove the environment itself, too. Raises InputError if there is none, CannotWriteError, TryAgainError."""
+    venv = _ours(asked)
+    with generations.locked(venv, limit=_PATIENCE):
+        several = generations.listed(venv)
+        names, freed = [generations.key_of(each) for each in several], sum(footprint(each).own for each in several)
+        generations.remove_all(venv)
+        for each in generations.litter(venv):
+            clear(each)
+    return Removal(tuple(names), freed)
 
 
 def _ours(asked: Asked) -> Path:
     venv = environment_of(asked)
+    generations.settled(venv, limit=_PATIENCE)
     if not generations.listed(venv):
         problem = "is no environment of torchstrap's" if venv.exists() else "there is no environment"
         raise InputError(venv, f"{problem}; make one with `torchstrap sync`, or name another with --venv")

@@ -41,6 +41,8 @@ PHASES = {
     "Installing": "link",
     "Verifying": "verify",
     "Waiting": "wait",
+    "Reading": "bundle",
+    "Writing": "bundle",
 }
 
 

@@ -3,7 +3,7 @@
     litter   nobody comes for it, or whoever does makes it anew: it goes whenever `cache gc` comes by
     idle     somebody may be about to use it: it loses its place while no sync is at work, as entries of the store do
 
-Ages count from the last change; what is used again (environments for builds, archives) is touched then.
+Ages count from the last change; what is used again (environments for builds, archives, programs) is touched then.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _LITTER = (
     _Kind("incoming", "*", DOWNLOADS_KEPT),
     _Kind("pages", "*/*", 90 * _DAY),
     _Kind("metadata", "*/*", 90 * _DAY),
+    _Kind("bundles", "*", 90 * _DAY),
     _Kind("proofs", "*", 180 * _DAY),
     _Kind("probes", "*", 180 * _DAY),
     # Files that were to be renamed when they are complete.
@@ -46,6 +47,7 @@ _LITTER = (
 _MAKING = ("building/*", "builds/building-*")
 _REUSED = ("builds", "archives")
 _OF_GIT = ("git/mirrors/*", "git/checkouts/*/*")
+_PROGRAMS = ("programs/*",)
 
 
 def litter(root: Path, now: float) -> tuple[Path, ...]:
@@ -58,12 +60,12 @@ def litter(root: Path, now: float) -> tuple[Path, ...]:
 
 
 def idle(root: Path, now: float) -> Iterator[Path]:
-    """Environments for builds, archives with the notes of what was built from them, and what was fetched by git."""
+    """What may be used again: builds' environments, archives with notes of what was built, git's, unpacked programs."""
     for name in _REUSED:
         for each in sorted((root / name).glob("*")):
             if _DIGEST.fullmatch(each.name) and _is_older(each, now - _IDLE):
                 yield each
-    for pattern in _OF_GIT:
+    for pattern in (*_OF_GIT, *_PROGRAMS):
         yield from (each for each in sorted(root.glob(pattern)) if _is_older(each, now - _IDLE))
 
 

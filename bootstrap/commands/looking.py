@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -23,7 +23,9 @@ from bootstrap.environment.proof import prove
 from bootstrap.errors import InputError, VerificationError
 from profiles import is_family
 
-__all__ = ["tree", "verify_environment"]
+__all__ = ["Branch", "branches", "tree", "verify_environment"]
+
+_PATIENCE = 60.0  # seconds to wait for a sync that is switching
 
 
 def verify_environment(asked: Asked) -> Mapping[str, Any]:
@@ -70,6 +72,22 @@ def _made(venv: Path) -> tuple[Mapping[str, Version], frozenset[str]]:
 
 def tree(asked: Asked) -> Iterator[str]:
     """What needs what, one line per package and requirement; what has been shown is not unfolded again."""
+    for each in branches(asked):
+        mark = "  [torch family]" if is_family(each.package.normalized) else ""
+        again = " (see above)" if each.again else ""
+        yield f"{'    ' * each.depth}{each.package.name} {each.package.version}{mark}{again}"
+
+
+class Branch(NamedTuple):
+    """A package at its place in the tree. `again` if what it needs has been shown already."""
+
+    package: Distribution
+    depth: int
+    again: bool
+
+
+def branches(asked: Asked) -> Iterator[Branch]:
+    """The tree, each package before those that it needs. Raises InputError where there is no environment."""
     ensure_usable()
     _, interpreter, layout = _opened(asked)
     packages: Mapping[str, Distribution] = {each.normalized: each for each in installed(*layout.site_packages)}
@@ -87,10 +105,9 @@ def _branch(
     needs: Mapping[str, Sequence[str]],
     shown: set[str],
     depth: int,
-) -> Iterator[str]:
+) -> Iterator[Branch]:
     again = name in shown and bool(needs[name])
-    mark = "  [torch family]" if is_family(name) else ""
-    yield f"{'    ' * depth}{packages[name].name} {packages[name].version}{mark}{' (see above)' if again else ''}"
+    yield Branch(packages[name], depth, again)
     if again:
         return
     shown.add(name)
@@ -115,6 +132,7 @@ def _needs(package: Distribution, markers: Mapping[str, str], packages: Mapping[
 
 def _opened(asked: Asked) -> tuple[Path, Interpreter, Layout]:
     venv = environment_of(asked)
+    generations.settled(venv, limit=_PATIENCE)
     python = venv / ("Scripts/python.exe" if activation.WINDOWS else "bin/python")
     if not python.exists():
         raise InputError(venv, "is no environment; make one with `torchstrap sync`, or name another with --venv")

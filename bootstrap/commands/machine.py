@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,9 @@ def folders(asked: Asked) -> dict[str, Path]:
     from bootstrap.commands.asked import environment_of  # noqa: PLC0415
 
     cache = cache_folder(asked)
-    others = {"environment": environment_of(asked), "temporary": Path(gettempdir())}
+    others = {"environment": environment_of(asked)}
+    with suppress(FileNotFoundError):  # a container with a read-only root may have none
+        others["temporary"] = Path(gettempdir())
     return others if cache is None else {"cache": cache, **others}
 
 

@@ -18,7 +18,7 @@ from bootstrap.commands.belongings import python_rows, storage_rows
 from bootstrap.commands.table_row import Row, amount, or_unknown
 from probes import Cpu, CudaLibrary, Gpu, GpuDriver, Limits, Machine, NvidiaDriver, System, Unknown
 
-__all__ = ["machine_lines"]
+__all__ = ["machine_lines", "machine_rows"]
 
 _VENDORS = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel", "apple": "Apple"}
 _USER_SPACE = {"amdgpu": "ROCm", "i915": "Level Zero", "xe": "Level Zero"}
@@ -26,6 +26,15 @@ _USER_SPACE = {"amdgpu": "ROCm", "i915": "Level Zero", "xe": "Level Zero"}
 
 def machine_lines(machine: Machine, width: int | None = None) -> Iterator[str]:
     """The lines of the table, of at most `width` characters where they can be broken; None for one line per fact."""
+    for number, group in enumerate(machine_rows(machine)):
+        if number:
+            yield ""
+        for row in group:
+            yield from row.lines(width)
+
+
+def machine_rows(machine: Machine) -> Iterator[tuple[Row, ...]]:
+    """The rows in groups; none is empty."""
     groups = (
         (_system(machine.system), *_cpu(machine.cpu), *_gpus(machine), *_drivers(machine)),
         tuple(_surroundings(machine)),
@@ -33,11 +42,7 @@ def machine_lines(machine: Machine, width: int | None = None) -> Iterator[str]:
         tuple(storage_rows(machine.storage)),
         tuple(Row("note", note) for note in machine.notes),
     )
-    for number, group in enumerate(filter(None, groups)):
-        if number:
-            yield ""
-        for row in group:
-            yield from row.lines(width)
+    yield from filter(None, groups)
 
 
 def _system(system: System) -> Row:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bootstrap import stamp
 from bootstrap.index.addresses import without_credentials
 from bootstrap.resolver.resolution import Pin
 from profiles.offer import Choice
 
-__all__ = ["SCHEMA", "Outcome", "Package"]
+__all__ = ["SCHEMA", "Outcome", "Package", "difference", "left_in", "phases_in"]
 
 SCHEMA = "torchstrap.sync/1"
 
@@ -46,7 +48,8 @@ class Outcome:
     """The environment after a `sync`, and how it differs from the one before.
 
     `changed` is True when `.venv` is another environment than it was, or would be with `--dry-run`. `guests` are
-    packages that a hand put there and `--keep-extras` kept; the lock does not know them.
+    packages that a hand put there and `--keep-extras` kept; the lock does not know them. `before` is what was there.
+    `phases` are seconds by phase (see stopwatch.py) of the sync that built the environment.
     """
 
     changed: bool
@@ -59,6 +62,8 @@ class Outcome:
     replaced: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     guests: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[Package, ...] = ()
+    phases: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> Mapping[str, Any]:
         """The document of `sync --json`."""
@@ -83,11 +88,22 @@ class Outcome:
             "replaced": list(self.replaced),
             "warnings": list(self.warnings),
             "extras": [{"name": name, "version": version} for name, version in self.guests.items()],
+            "phases": dict(self.phases),
         }
 
     def unchanged(self) -> Outcome:
         """The same environment as the next `sync` will find it: nothing to do, nothing to warn of anew."""
         return replace(self, changed=False, added=(), removed=(), replaced=())
+
+    def diff(self) -> tuple[str, ...]:
+        """The packages before and after, with their files, as the lines of a unified difference; none if they agree."""
+        from difflib import unified_diff  # noqa: PLC0415 - only for `--diff`
+
+        old, new = (
+            [f"{each} {each.file or ''}".rstrip() for each in packages] for packages in (self.before, self.packages)
+        )
+        name = str(self.environment)
+        return tuple(unified_diff(old, new, f"{name} (now)", f"{name} (locked)", lineterm="", n=0))
 
     def torch(self) -> Package | None:
         """The one torch of this environment, if it has one."""
@@ -104,6 +120,22 @@ class Outcome:
                 return f"{self.environment}: {named} for Python {self.python} ({taken})"
             return f"{self.environment}: {named} for Python {self.python}, torch not among them"
         return f"{self.environment}: {torch} ({self.choice.offer.name}): {self.choice.reason}"
+
+
+def left_in(generation: Path) -> Mapping[str, Any]:
+    """The document that the last sync left in a generation; empty where there is none that can be read."""
+    try:
+        document = json.loads((generation / stamp.OUTCOME).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def phases_in(generation: Path) -> Mapping[str, float]:
+    """Seconds by phase of the sync that built a generation; empty where that is not known."""
+    found = left_in(generation).get("phases")
+    several = found.items() if isinstance(found, dict) else ()
+    return {name: float(each) for name, each in several if type(each) in {int, float} and each >= 0}
 
 
 def difference(before: Iterable[Package], after: Iterable[Package]) -> tuple[tuple[str, ...], ...]:

@@ -24,7 +24,8 @@ from bootstrap.commands.builds.workshop import Workshop
 from bootstrap.commands.choices.choosing import Selection, select_offer
 from bootstrap.commands.choices.site_tables import ensure_usable
 from bootstrap.commands.machine import this_machine
-from bootstrap.environment.discovery import find
+from bootstrap.commands.scratch import temporary_files
+from bootstrap.environment.discovery import MissingPythonError, find
 from bootstrap.environment.interpreter import Interpreter, target
 from bootstrap.errors import UsageError
 from bootstrap.lock.pylock_read import document
@@ -36,16 +37,19 @@ from bootstrap.project.policy import NONE, MachinePolicy, read_policy
 from bootstrap.project.pyproject import read_project
 from bootstrap.project.settings import Settings, read_settings
 from bootstrap.resolver.resolution import Target
+from bootstrap.wheels import sharing
 from bootstrap.wheels.store import Store
 from probes import Machine
 
 if TYPE_CHECKING:
-    from bootstrap.index.client import Client
+    from bootstrap.commands.bundles.taking import Taken
+    from bootstrap.index.client import Client, NetworkSettings
     from bootstrap.index.lookup import Catalogue
     from bootstrap.project.requirements_file import Options
     from bootstrap.resolver.candidates import Policy
+    from bootstrap.wheels.transfer import Source
 
-__all__ = ["Session", "opened", "settings_of"]
+__all__ = ["Session", "network_of", "opened", "settings_of"]
 
 
 @dataclass
@@ -60,6 +64,7 @@ class Session:
     cache: Path
     machine_policy: MachinePolicy = NONE
     hashes_required: bool = False
+    bundle: Taken | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -75,7 +80,25 @@ class Session:
     @cached_property
     def interpreter(self) -> Interpreter:
         """The Python that the environment is for."""
-        return find(self.asked.python, self.project.requires_python, self.cache)
+        wanted = self.project.requires_python
+        if self.bundle is not None and self.asked.python is None:
+            wanted &= self.bundle.pythons
+        try:
+            return find(self.asked.python, wanted, self.cache)
+        except MissingPythonError as missing:
+            from bootstrap.commands.pythons.wanted import provided  # noqa: PLC0415 - most machines have one
+
+            if not self._is_carried(missing):
+                provided(self, missing)
+            return find(self.asked.python, wanted, self.cache)
+
+    def _is_carried(self, missing: MissingPythonError) -> bool:
+        """Whether a Python that would do came with the bundle; it is installed then."""
+        if self.bundle is None:
+            return False
+        from bootstrap.commands.bundles.pythons import installed_from  # noqa: PLC0415 - most machines have one
+
+        return installed_from(self, self.bundle, missing)
 
     @cached_property
     def target(self) -> Target:
@@ -91,21 +114,10 @@ class Session:
     @cached_property
     def client(self) -> Client:
         """The one HTTP client of this run."""
-        from bootstrap.index.client import Client, NetworkSettings  # noqa: PLC0415 - a warm run fetches nothing
+        from bootstrap.index.client import Client  # noqa: PLC0415 - a warm run fetches nothing
 
         settings = self.settings
-        client = Client(
-            NetworkSettings(
-                timeout=settings.timeout,
-                retries=settings.retries,
-                cert=str(settings.cert) if settings.cert else None,
-                client_cert=str(settings.client_cert) if settings.client_cert else None,
-                proxy=settings.proxy,
-                trusted_hosts=settings.trusted_hosts,
-                mirrors=settings.mirrors,
-                offline=settings.offline,
-            )
-        )
+        client = Client(network_of(settings, offline=settings.offline or self.bundle is not None))
         # A lock holds no credentials, and a locked run reads no page: the files' hosts are known from here.
         for address in (
             *indexes.named_addresses(self.project, settings),
@@ -123,9 +135,14 @@ class Session:
         return Catalogue(
             self.client,
             PageCache(self.cache),
-            tiers=indexes.tiers(self.project, self.settings),
-            find_links=indexes.find_links(self.project, self.settings),
+            tiers=indexes.tiers(self.project, self.settings) if self.bundle is None else (),
+            find_links=indexes.find_links(self.project, self.settings) if self.bundle is None else (self.bundle.tools,),
         )
+
+    @cached_property
+    def source(self) -> Source:
+        """Who has the files: the bundle for its own."""
+        return self.client if self.bundle is None else self.bundle.bundle.source(self.client)
 
     @cached_property
     def store(self) -> Store:
@@ -193,7 +210,7 @@ class Session:
 
 
 @contextmanager
-def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
+def opened(asked: Asked, activity: Activity, bundle: Taken | None = None) -> Iterator[Session]:
     """A session for the block. With `--no-cache` all that is fetched lies in a folder that goes away with it."""
     ensure_usable()
     configuration = read_pip_configuration(os.environ, _home())
@@ -210,18 +227,35 @@ def opened(asked: Asked, activity: Activity) -> Iterator[Session]:
         working_folder=Path.cwd(),
     )
     with ExitStack() as stack:
-        cache = settings.cache_dir
+        cache, beside = settings.cache_dir, environment_of(asked).parent
+        stack.enter_context(temporary_files(*filter(None, (cache, beside))))
         if cache is None:
             # Beside the environment, so that linking works: the links keep the files when the folder goes.
-            beside = environment_of(asked).parent
             cache = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".torchstrap-", dir=beside)))
+        sharing.prepare(cache)
         required = options is not None and options.require_hashes
-        session = Session(asked, activity, project, settings, configuration, cache, policy, required)
+        session = Session(asked, activity, project, settings, configuration, cache, policy, required, bundle)
         try:
             yield session
         finally:
             if "client" in session.__dict__:
                 session.client.close()
+
+
+def network_of(settings: Settings, *, offline: bool) -> NetworkSettings:
+    """How servers are reached, in the words of the client."""
+    from bootstrap.index.client import NetworkSettings  # noqa: PLC0415 - a warm run fetches nothing
+
+    return NetworkSettings(
+        timeout=settings.timeout,
+        retries=settings.retries,
+        cert=str(settings.cert) if settings.cert else None,
+        client_cert=str(settings.client_cert) if settings.client_cert else None,
+        proxy=settings.proxy,
+        trusted_hosts=settings.trusted_hosts,
+        mirrors=settings.mirrors,
+        offline=offline,
+    )
 
 
 def settings_of(asked: Asked) -> Settings:

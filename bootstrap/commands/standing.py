@@ -8,16 +8,14 @@ does not fit                       another generation is the one; what was added
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from bootstrap import stamp
 from bootstrap.commands.identity import key_of
-from bootstrap.commands.outcome import Package
+from bootstrap.commands.outcome import Package, left_in
 from bootstrap.commands.session import Session
 from bootstrap.environment import generations, history
 from bootstrap.environment.drift import Drift, drift
@@ -48,7 +46,8 @@ class Standing:
             return f"{venv}: {names} was added by hand and stays, as --keep-extras asks; the lock does not know it"
         end = "it is built again from the lock"
         if not self.fits and self.current is not None:
-            end = f"the next environment is the lock's (`torchstrap env rollback {self.current.name}` goes back)"
+            key = generations.key_of(self.current)
+            end = f"the next environment is the lock's (`torchstrap env rollback {key}` goes back)"
         if names:
             end = f"{end}, with {names}" if keeping else f"{end}; --keep-extras takes {names} along"
         return f"{venv} was changed by hand since it was built: {self.drift}; {end}"
@@ -58,7 +57,8 @@ def standing(session: Session, pins: tuple[Pin, ...]) -> Standing:
     """Look at the generations of the session's environment."""
     key = key_of(session, pins)
     current = generations.current(session.venv)
-    fitting = [each for each in generations.listed(session.venv) if each.name == key or each.name.startswith(f"{key}-")]
+    keys = {each: generations.key_of(each) for each in generations.listed(session.venv)}
+    fitting = [each for each, name in keys.items() if name == key or name.startswith(f"{key}-")]
     changes = Drift() if current is None else _changes_to(session, current, pins if current in fitting else None)
     found: Path | None = None
     for each in sorted(fitting, key=lambda each: each != current):
@@ -102,18 +102,16 @@ def packages_of(generation: Path | None) -> tuple[Package, ...]:
     if generation is None:
         return ()
     try:
-        document = json.loads((generation / stamp.OUTCOME).read_bytes())
-        return tuple(Package(**each) for each in document["packages"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return tuple(Package(**each) for each in left_in(generation)["packages"])
+    except (KeyError, TypeError):
         return ()
 
 
 def guests_of(generation: Path) -> Mapping[str, str]:
     """The packages in a generation, name to version, that the last sync kept although the lock does not know them."""
     try:
-        document = json.loads((generation / stamp.OUTCOME).read_bytes())
-        return {each["name"]: each["version"] for each in document.get("extras", ())}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {each["name"]: each["version"] for each in left_in(generation).get("extras", ())}
+    except (KeyError, TypeError):
         return {}
 
 

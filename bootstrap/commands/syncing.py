@@ -21,6 +21,7 @@ from packaging.version import Version
 from bootstrap import __version__, stamp
 from bootstrap.commands.activity import Activity
 from bootstrap.commands.asked import Asked, environment_of
+from bootstrap.commands.bundles.taking import taken
 from bootstrap.commands.choices.choosing import Selection, judged_by_lock
 from bootstrap.commands.choices.clashing import with_clashes
 from bootstrap.commands.identity import identities, key_of
@@ -29,11 +30,12 @@ from bootstrap.commands.locks.locking import Locked, decided, locked_pins
 from bootstrap.commands.locks.membership import virtual_members
 from bootstrap.commands.locks.resolving import route_of
 from bootstrap.commands.observed import observed
-from bootstrap.commands.outcome import Outcome, Package, difference
+from bootstrap.commands.outcome import Outcome, Package, difference, phases_in
 from bootstrap.commands.proving import shown
 from bootstrap.commands.session import Session, opened
 from bootstrap.commands.standing import Standing, packages_of, standing, versions
-from bootstrap.environment import generations, history, known, verification
+from bootstrap.commands.stopwatch import Stopwatch
+from bootstrap.environment import generations, history, known, switching, verification
 from bootstrap.environment.guests import carry
 from bootstrap.environment.installed import Distribution
 from bootstrap.environment.layout import Layout
@@ -51,7 +53,8 @@ _STORE_PATIENCE = 60.0  # seconds to wait for other runs to be done with a damag
 
 def sync(asked: Asked, activity: Activity) -> Outcome:
     """Make the environment what is asked for. Raises BootstrapError; the environment is then as it was."""
-    with opened(asked, activity) as session:
+    activity = watch = Stopwatch(activity)
+    with taken(asked) as (meant, bundle), opened(meant, activity, bundle) as session:
         generations.ensure_ours(session.venv)
         inputs = observed(session)
         selection, locked = decided(session)
@@ -62,6 +65,7 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
         for warning in selection.choice.warnings:
             session.warn(warning)
         if asked.dry_run or asked.check:
+            generations.settled(session.venv, limit=_PATIENCE)
             return _outcome(session, selection, pins, locked, _looked_at(session, pins))
         with generations.locked(
             session.venv, limit=_PATIENCE, waiting=lambda: activity.step(f"Waiting for another sync of {session.venv}")
@@ -73,13 +77,20 @@ def sync(asked: Asked, activity: Activity) -> Outcome:
                 session.workshop.wheels(pins)
             if text is not None:
                 save_lock(session, locked.lock, text)
-            outcome = replace(outcome, warnings=session.everything_to_say(), guests=_guests(generation, there))
+            phases = phases_in(generation) if generation == there.generation else watch.seconds()
+            outcome = replace(
+                outcome, warnings=session.everything_to_say(), guests=_guests(generation, there), phases=phases
+            )
             _describe(generation, outcome)
-            generations.switch(session.venv, generation.name)
+            generation = generations.switch(session.venv, generations.key_of(generation), _way(session))
             known.remember(session.cache, session.venv)
             if inputs == observed(session):
                 _leave_stamp(session, generation, outcome)
         return outcome
+
+
+def _way(session: Session) -> switching.Way:
+    return switching.journaled if session.settings.no_symlink else switching.linked
 
 
 def _pins(session: Session, selection: Selection, locked: Locked) -> tuple[Pin, ...]:
@@ -219,7 +230,8 @@ def _expectations(session: Session, pins: tuple[Pin, ...]) -> dict[str, Any]:
 def _outcome(session: Session, selection: Selection, pins: tuple[Pin, ...], locked: Locked, there: Standing) -> Outcome:
     """How the environment and its lock will differ from what they are now."""
     packages = tuple(Package.of(pin) for pin in sorted(pins, key=lambda pin: pin.name))
-    added, removed, replaced = difference(packages_of(there.current), packages)
+    before = packages_of(there.current)
+    added, removed, replaced = difference(before, packages)
     return Outcome(
         changed=locked.is_new or there.current is None or there.generation != there.current,
         choice=selection.choice,
@@ -230,14 +242,19 @@ def _outcome(session: Session, selection: Selection, pins: tuple[Pin, ...], lock
         removed=removed,
         replaced=replaced,
         warnings=session.everything_to_say(),
+        before=before,
     )
 
 
 def _leave_stamp(session: Session, generation: Path, outcome: Outcome) -> None:
     """Let the next sync know at a glance that there is nothing to do."""
     layout = Layout.of(session.interpreter, session.venv, session.venv)
+    of_bundle = () if session.bundle is None else session.bundle.watched
+    if of_bundle is None:
+        return
     watched = [
         *observed(session),
+        *map(str, of_bundle),
         *map(str, (session.lock_path, *layout.site_packages, session.interpreter.path, session.venv / stamp.OUTCOME)),
     ]
     summary = f"Nothing to do. {outcome.headline()}"

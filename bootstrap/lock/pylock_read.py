@@ -14,7 +14,7 @@ from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, Pyl
 from packaging.specifiers import SpecifierSet
 
 from bootstrap import toml
-from bootstrap.errors import InputError, NoCompatibleFileError
+from bootstrap.errors import InputError, NewerError, NoCompatibleFileError
 from bootstrap.lock.canonical import marker_text
 from bootstrap.lock.entries import Use, numbers_in
 from bootstrap.lock.model import ALWAYS, Lock
@@ -166,6 +166,8 @@ def lock_of(content: Pylock, path: Path) -> Lock:
     _ensure_whole(content, path)
     table = _Table((content.tool or {}).get(TOOL), path, TOOL)
     schema = table.value("schema", int)
+    if schema > SCHEMA:
+        raise NewerError(path, schema, SCHEMA, "move it away and write it anew with `torchstrap lock`")
     if schema != SCHEMA:
         raise InputError(path, f"was written by another torchstrap (schema {schema}, not {SCHEMA}): `torchstrap lock`")
     targets = [_target(each, table.table("platforms")) for each in table.tables("resolutions")]

@@ -8,6 +8,7 @@ Of single values the highest wins; lists are joined, the highest first. `_ROWS` 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,7 +35,8 @@ class Settings:
     looks into all of its indexes as one, and so are the extra indexes of requirements files. `mirrors` are prefixes.
     Files uploaded after `exclude_newer` do not count; of the packages named in `undated` (`:all:` for every one) those
     count, too, that an index does not date. `build_with` is what builds get on top of what they require. Wheel files
-    are kept in `keep_wheels`.
+    are kept in `keep_wheels`. With `no_symlink` the environment is a folder, for tools that do not follow links.
+    Standalone Pythons come from `python_mirror`, which has those of `python_table`, if `python_downloads`.
     """
 
     index_url: str | None = None
@@ -44,6 +46,7 @@ class Settings:
     mirrors: tuple[tuple[str, str], ...] = ()
     cache_dir: Path | None = None
     keep_wheels: Path | None = None
+    no_symlink: bool = False
     cert: Path | None = None
     client_cert: Path | None = None
     proxy: str | None = None
@@ -63,6 +66,9 @@ class Settings:
     requirements_index_urls: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     python_versions: tuple[str, ...] = ()
+    python_mirror: str | None = None
+    python_table: Path | None = None
+    python_downloads: bool = True
 
 
 def default_index() -> str:
@@ -110,6 +116,7 @@ _ROWS = (
     _row("cache_dir", kinds.path),
     _row("no_cache", kinds.flag),
     _row("keep_wheels", kinds.path),
+    _row("no_symlink", kinds.flag),
     _row("cert", kinds.path, pip="cert"),
     _row("client_cert", kinds.path, pip="client-cert"),
     _row("proxy", kinds.proxy, pip="proxy"),
@@ -124,6 +131,9 @@ _ROWS = (
     _row("build_with", kinds.additions, joined=True),
     _row("platforms", kinds.words, also="platform"),
     _row("python_versions", kinds.words, also="python_version"),
+    _row("python_mirror", kinds.index),
+    _row("python_table", kinds.path),
+    _row("python_downloads", kinds.flag),
     _Row("pip_index_url", kinds.index, option="index_url", pip="index-url"),
     _Row("pip_extra_index_urls", kinds.indexes, pip="extra-index-url", joined=True),
     _Row("requirements_index_urls", kinds.indexes, option="extra_index_urls"),
@@ -268,7 +278,15 @@ def _binaries(layers: tuple[_Layer, ...]) -> Binaries:
     return found
 
 
-def _default_cache() -> Path:
+def _default_cache() -> Path | None:
+    """None for a user without a home, as numbers that no container has heard of, or with one that cannot be written."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - only needed where nobody named a folder
 
-    return user_cache_path("torchstrap", appauthor=False)
+    try:
+        folder = user_cache_path("torchstrap", appauthor=False)
+    except RuntimeError:
+        return None
+    if not folder.is_absolute():  # an older platformdirs leaves the `~` as it is
+        return None
+    nearest = next(each for each in (folder, *folder.parents) if each.exists())
+    return folder if nearest == folder or os.access(nearest, os.W_OK) else None

@@ -41,11 +41,12 @@ class Workplace:
     cache: Path
     replica: Replica
     environ: Mapping[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (sys.executable, "-m", "bootstrap")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command of ours, with the exit code as it comes."""
         return subprocess.run(
-            [sys.executable, "-m", "bootstrap", *arguments],
+            [*self.program, *arguments],
             cwd=self.folder,
             env=self.variables(),
             capture_output=True,

@@ -122,6 +122,21 @@ def test_removes_one_or_all_but_the_current_one(switched: Workplace) -> None:
     assert switched.run("env", "remove", "--all-but-current").stderr == "there is nothing to remove\n"
 
 
+@pytest.mark.parametrize("links", ["", "1"], ids=["a link", "a folder"])
+def test_removes_the_environment_itself_and_a_sync_makes_it_again(workplace: Workplace, links: str) -> None:
+    place = workplace.with_variables(TORCHSTRAP_NO_SYMLINK=links)
+    place.write(pyproject("typing-extensions"))
+    place.sync()
+    done = place.run("env", "remove", "--all")
+    assert done.returncode == 0, done.stderr
+    assert not os.path.lexists(place.folder / ".venv")
+    left = {each.name for each in (place.folder / ".venv.generations").iterdir()}
+    assert left == {".gitignore", "lock"}
+    again = place.run("env", "remove", "--all")
+    assert (again.returncode, "there is no environment" in again.stderr) == (65, True)
+    assert place.sync()["changed"] is True
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
@@ -132,6 +147,7 @@ def test_removes_one_or_all_but_the_current_one(switched: Workplace) -> None:
         (("env", "rollback"), 65, "no other generation to go back to"),
         (("env", "remove"), 2, "--all-but-current"),
         (("env", "remove", "x", "--all-but-current"), 2, "--all-but-current"),
+        (("env", "remove", "x", "--all"), 2, "--all"),
         (("env",), 2, "ACTION"),
         (("env", "prune"), 2, "prune"),
     ],

@@ -53,6 +53,7 @@ LIGHT = {"__future__", "_collections_abc", "abc", "_abc", "genericpath", "os", "
 OURS = {
     "bootstrap",
     "bootstrap.__main__",
+    "bootstrap.cache_place",
     "bootstrap.stamp",
     "bootstrap.environment",
     "bootstrap.environment.activation",

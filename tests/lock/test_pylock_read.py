@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from packaging.pylock import Pylock
 
-from bootstrap.errors import InputError
+from bootstrap.errors import InputError, NewerError
 from bootstrap.lock.canonical import as_locked
 from bootstrap.lock.model import Lock
 from bootstrap.lock.pylock_read import load, pins, read
@@ -104,7 +104,7 @@ def test_finds_the_pins_of_its_own_file(path: Path) -> None:
         pytest.param(lambda _: "[[packages", "is not valid TOML", id="not TOML"),
         pytest.param(lambda _: "[project]\nname = 'x'\n", "no lock-version", id="another kind of file"),
         pytest.param(lambda t: t.replace('"1.0"', '"2.0"', 1), "lock format 2.0.*update torchstrap", id="newer format"),
-        pytest.param(lambda t: t.replace("schema = 2", "schema = 9"), "another torchstrap", id="newer schema"),
+        pytest.param(lambda t: t.replace("schema = 2", "schema = 1"), "another torchstrap", id="older schema"),
         pytest.param(lambda t: t.replace("schema = 2", ""), "'schema' in .tool.torchstrap", id="no schema"),
         pytest.param(lambda t: t.replace("sha256 =", "sha =").replace('= "', "= 7 #"), "line", id="broken line"),
         pytest.param(lambda t: t.replace('name = "numpy"', 'name = "Num_Py"'), "not normalized", id="name"),
@@ -129,6 +129,13 @@ def test_refuses_with_a_sentence(path: Path, spoil: Callable[[str], str], senten
         read(path)
     assert str(path) in str(caught.value)
     assert caught.value.exit_code == 65
+
+
+def test_refuses_what_a_newer_torchstrap_wrote(path: Path) -> None:
+    """It is not ours to write anew: what it says that we do not understand would be lost."""
+    path.write_text(write(torch_lock()).replace("schema = 2", "schema = 9"))
+    with pytest.raises(NewerError, match=r"newer torchstrap \(schema 9, .*update torchstrap, or move it away"):
+        read(path)
 
 
 def test_refuses_to_read_another_tools_file_as_its_own(path: Path) -> None:

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from bootstrap.errors import HashMismatchError
-from bootstrap.index.client import Client
 from bootstrap.index.files import File
 from bootstrap.resolver.resolution import Direct
 from bootstrap.wheels.disk import writing
-from bootstrap.wheels.loading import loaded
-from bootstrap.wheels.parts import forget
-from bootstrap.wheels.transfer import Download
+
+if TYPE_CHECKING:
+    from bootstrap.wheels.transfer import Source
 
 __all__ = ["Archives", "sha256_in"]
 
@@ -30,7 +30,7 @@ class Archives:
     """What has been fetched, below one folder, which need not exist yet."""
 
     root: Path
-    client: Client
+    client: Source
 
     def fetch(self, what: File | Direct) -> Path:
         """The file, fetched unless it is here; its folder's name is its sha256.
@@ -44,6 +44,10 @@ class Archives:
             with suppress(OSError):
                 os.utime(self.root / promised)  # `cache gc` goes by it
             return self.root / promised / name
+        # A warm run fetches nothing.
+        from bootstrap.wheels.loading import loaded  # noqa: PLC0415
+        from bootstrap.wheels.transfer import Download  # noqa: PLC0415
+
         download = Download(what.url, name, promised, what.size if isinstance(what, File) else None)
         # Beside the wheels that are on their way: whoever looks after those looks after these.
         incoming = self.root.parent / "incoming"
@@ -63,6 +67,8 @@ def _ensure_promised(archive: Path, name: str, promised: Mapping[str, str]) -> N
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
         if digest.hexdigest() != promised[algorithm].lower():
+            from bootstrap.wheels.parts import forget  # noqa: PLC0415 - as above
+
             forget(archive)
             raise HashMismatchError(name, promised[algorithm], digest.hexdigest(), algorithm)
 

@@ -44,6 +44,8 @@ class Benches:
     workshop: Workshop
     surroundings: Surroundings = field(default_factory=Surroundings)
     closed: bool = False
+    provided: list[Pin] = field(default_factory=list)
+    """What builds were given so far."""
     _stack: list[Bench] = field(default_factory=list)
 
     @contextmanager
@@ -99,6 +101,7 @@ class Bench:
         """
         workshop = self.benches.workshop
         pins = self._resolved(requirements)
+        self.benches.provided.extend(pins)
         session = workshop.session
         digest = hashlib.sha256(repr([session.interpreter.key, *self._files(pins)]).encode()).hexdigest()
         folder = session.cache / "builds" / digest[:16]

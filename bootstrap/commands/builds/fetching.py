@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bootstrap.commands.activity import Place
+from bootstrap.errors import HashMismatchError, InputError
 from bootstrap.index.addresses import host, is_local
 from bootstrap.index.files import File
 from bootstrap.wheels.store import StoredWheel
@@ -53,15 +54,28 @@ def _downloaded(session: Session, files: Sequence[File], stored: int) -> Mapping
             activity.finished(event.download.filename)
 
     downloads = [Download(each.url, each.filename, each.hashes.get("sha256"), each.size) for each in files]
-    return fetch(
-        downloads,
-        session.client,
-        session.store,
-        report=report,
-        workers=_CONNECTIONS,
-        environment=session.venv.parent,
-        wheelhouse=_wheelhouse(session),
-    )
+    try:
+        return fetch(
+            downloads,
+            session.source,
+            session.store,
+            report=report,
+            workers=_CONNECTIONS,
+            environment=session.venv.parent,
+            wheelhouse=_wheelhouse(session),
+        )
+    except HashMismatchError as error:
+        raise _of_bundle(session, files, error) or error from error
+
+
+def _of_bundle(session: Session, files: Sequence[File], error: HashMismatchError) -> InputError | None:
+    """What to say of a wrong file in a bundle: neither an index nor a lock is to blame."""
+    bundle = None if session.bundle is None else session.bundle.bundle
+    for each in files if bundle is not None else ():
+        member = bundle.member(each.url) if bundle is not None and each.filename == error.file else None
+        if bundle is not None and member is not None:
+            return bundle.damaged(member)
+    return None
 
 
 def _wheelhouse(session: Session) -> Wheelhouse | None:
@@ -74,7 +88,8 @@ def _places(session: Session, files: Sequence[File], stored: int) -> list[Place]
     found: dict[str, Place] = {}
     for each in files:
         asked = session.client.rewrite(each.url)
-        name = "find-links" if is_local(asked) else host(asked)
+        found_in = "find-links" if session.bundle is None else "the bundle"
+        name = found_in if is_local(asked) else host(asked)
         before = found.get(name, Place(name, 0, 0))
         found[name] = Place(name, before.files + 1, before.total + (each.size or 0))
     ordered = sorted(found.values(), key=lambda each: -each.total)

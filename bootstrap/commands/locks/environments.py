@@ -17,8 +17,8 @@ from packaging.specifiers import SpecifierSet
 
 from bootstrap.commands.locks.combinations import Combination
 from bootstrap.commands.session import Session
-from bootstrap.environment.discovery import find
-from bootstrap.errors import BootstrapError, ConfigurationError, UsageError
+from bootstrap.environment.discovery import MissingPythonError, find
+from bootstrap.errors import ConfigurationError, UsageError
 from bootstrap.project.offers import torch_specifiers
 from bootstrap.resolver import targets
 from bootstrap.resolver.resolution import Target
@@ -75,13 +75,12 @@ def _here(session: Session) -> Target:
 
     Raises BootstrapError for a `--python` that does not fit.
     """
-    try:
-        return session.target
-    except BootstrapError:
-        if session.asked.python is not None:
-            raise
-        session.interpreter = find(None, SpecifierSet(), session.cache)
-        return session.target
+    if session.asked.python is None and "interpreter" not in session.__dict__:
+        try:
+            session.interpreter = find(None, session.project.requires_python, session.cache)
+        except MissingPythonError:  # and none is installed only to write a lock
+            session.interpreter = find(None, SpecifierSet(), session.cache)
+    return session.target
 
 
 def without_build(offer: Offer, target: Target, torch: SpecifierSet) -> str | None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,6 @@ from bootstrap.lock.model import ALWAYS, Lock
 from bootstrap.lock.pylock_read import document, load, read
 from bootstrap.lock.pylock_write import LOCK_VERSION, save, write
 from bootstrap.resolver.resolution import Resolution
-from bootstrap.wheels.disk import writing
 from profiles import Offer, is_family
 
 if sys.platform != "win32":
@@ -98,13 +97,24 @@ def _held(session: Session) -> Iterator[None]:
     if sys.platform == "win32":  # the last writer wins
         yield
         return
-    folder = session.cache / "locks"
-    with writing("waiting for the lock", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(os.fsencode(session.lock_path)).hexdigest()[:16]
-        with (folder / name).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    name = hashlib.sha256(os.fsencode(session.lock_path)).hexdigest()[:16]
+    held = _opened(session.cache / "locks" / name)
+    try:
+        if held is not None:
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+def _opened(file: Path) -> int | None:
+    """The file to lock; None in a cache that can only be read, where the last writer wins."""
+    for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # the second for one that somebody else has made
+        with suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(file, flags | os.O_CLOEXEC, 0o666)
+    return None
 
 
 def text_of(path: Path) -> str | None:

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from bootstrap.commands.asked import is_lock
 from bootstrap.commands.choices.choosing import Selection, newest_that_runs
+from bootstrap.commands.locks.bundled import from_bundle
 from bootstrap.commands.locks.keeping import digest_of, found_in, merged, preferences, speaking_of
 from bootstrap.commands.locks.lock_file import any_lock
 from bootstrap.commands.locks.pinned import Pinned, as_another_wrote_it, without_its_project
@@ -42,6 +43,8 @@ def decided(session: Session) -> tuple[Selection, Locked]:
 
     Raises what choosing and `lock_for` raise, and InputError for another tool's lock without `--frozen`.
     """
+    if session.bundle is not None:
+        return _as_it_is(from_bundle(session, session.bundle), session.bundle.lock_path)
     present = any_lock(session)
     is_named = any(map(is_lock, session.asked.requirements))
     if isinstance(present, Lock) or present is None:
@@ -106,13 +109,15 @@ def locked_pins(session: Session, selection: Selection, locked: Locked) -> tuple
     try:
         pins = select(locked.lock, extras, selection.groups, session.target)
     except NoCompatibleFileError as error:
+        if session.bundle is not None:
+            raise NoCompatibleFileError(f"{session.bundle.place} does not fit this machine: {error}") from error
         raise NoCompatibleFileError(
             f"{session.lock_path} does not fit this machine: {error} "
             f"Without --frozen `torchstrap sync` locks for it too, where there are files for it."
         ) from error
     if locked.source is not None:
         ensure_agreement(locked.source, pins, extras, selection.groups, session.target)
-    return pins
+    return pins if session.bundle is None else session.bundle.carried(pins, offer.name, session.target)
 
 
 def _compare(session: Session, present: Lock, digest: str) -> None:

@@ -35,9 +35,18 @@ from profiles import Choice, Offer, flavour_of, index_of, is_family, is_variant,
 if TYPE_CHECKING:
     from packaging.pylock import Pylock
 
-__all__ = ["Pinned", "as_another_wrote_it", "without_its_project"]
+__all__ = [
+    "CPU",
+    "Pinned",
+    "as_another_wrote_it",
+    "selection_of",
+    "situation_here",
+    "specifiers_of",
+    "with_offer",
+    "without_its_project",
+]
 
-_CPU = Offer("cpu", "cpu", index_of("cpu"), "variant")
+CPU = Offer("cpu", "cpu", index_of("cpu"), "variant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +79,14 @@ def as_another_wrote_it(session: Session, document: Pylock) -> Pinned:
             f"lock that with {author}, or leave --variant out"
         )
     reason = f"{name}, locked by {author}, has {f'torch {torch.version}' if torch else 'no torch'}"
-    situation, specifiers = _situation(session), _specifiers([(offer, pins)])
+    situation, specifiers = situation_here(session), specifiers_of([(offer, pins)])
     if torch is None:
         situation = replace(situation, policy=NONE)  # which is about builds of torch
     choice = as_settled(offer, (offer,), reason, situation, specifiers)
     choice = replace(choice, warnings=tuple(f"{each}; lock anew to change that" for each in choice.warnings))
     resolution = Resolution(offer.name, session.target, pins)
     lock = Lock(offers=(offer,), resolutions=(resolution,))
-    return Pinned(_selection(session, choice, (offer,), situation, specifiers), lock, resolution)
+    return Pinned(selection_of(session, choice, (offer,), situation, specifiers), lock, resolution)
 
 
 def without_its_project(session: Session, lock: Lock) -> Pinned:
@@ -90,8 +99,8 @@ def without_its_project(session: Session, lock: Lock) -> Pinned:
     groups = frozenset(session.asked.groups) | frozenset(lock.default_groups)
     named = _named(session, lock, roots_of(extras, groups))
     found = _here(session, lock, named or lock.offers, extras, groups)
-    situation = _situation(session)
-    specifiers = _specifiers((offer, each.pins) for offer, each in found.items())
+    situation = situation_here(session)
+    specifiers = specifiers_of((offer, each.pins) for offer, each in found.items())
     if len(found) == 1:
         (offer,) = found
         reason = "it was asked for" if named else f"{session.lock_path.name} has no other for this machine"
@@ -100,8 +109,8 @@ def without_its_project(session: Session, lock: Lock) -> Pinned:
         choice = situation.choose(tuple(found), specifiers)
     resolution = found[choice.offer]
     lock = speaking_of(lock, choice.offer, resolution)
-    extras, groups = _with(choice.offer, extras, groups)
-    selection = _selection(session, choice, tuple(found), situation, specifiers)
+    extras, groups = with_offer(choice.offer, extras, groups)
+    selection = selection_of(session, choice, tuple(found), situation, specifiers)
     return Pinned(replace(selection, extras=extras, groups=groups, offers=lock.offers), lock, resolution)
 
 
@@ -164,12 +173,12 @@ def _here(
 ) -> Mapping[Offer, Resolution]:
     """Those of the offers that the lock has resolved for this machine; a project without any is the same with all."""
     if not offers:
-        return {_CPU: resolution_of(lock, extras, groups, session.target)}
+        return {CPU: resolution_of(lock, extras, groups, session.target)}
     found: dict[Offer, Resolution] = {}
     problems: list[NoCompatibleFileError | UsageError] = []
     for offer in offers:
         try:
-            found[offer] = resolution_of(lock, *_with(offer, extras, groups), session.target)
+            found[offer] = resolution_of(lock, *with_offer(offer, extras, groups), session.target)
         except (NoCompatibleFileError, UsageError) as error:
             problems.append(error)
     if not found:
@@ -177,23 +186,25 @@ def _here(
     return found
 
 
-def _with(offer: Offer, extras: frozenset[str], groups: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+def with_offer(offer: Offer, extras: frozenset[str], groups: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
     """Extras and groups with those that take the offer."""
     return (extras, groups | {offer.name}) if offer.kind == "group" else (extras | {offer.name}, groups)
 
 
-def _situation(session: Session) -> Situation:
+def situation_here(session: Session) -> Situation:
+    """What offers are judged by here."""
     return situation_of(session.asked, session.machine, session.target.markers, session.machine_policy)
 
 
-def _specifiers(found: Iterable[tuple[Offer, Iterable[Pin]]]) -> Mapping[str, SpecifierSet]:
+def specifiers_of(found: Iterable[tuple[Offer, Iterable[Pin]]]) -> Mapping[str, SpecifierSet]:
     """The torch that is locked for each offer, which may have none."""
     torches = ((offer.name, next((pin for pin in pins if pin.name == "torch"), None)) for offer, pins in found)
     return {name: SpecifierSet(f"=={torch.version.public}" if torch else "") for name, torch in torches}
 
 
-def _selection(
+def selection_of(
     session: Session, choice: Choice, offers: tuple[Offer, ...], situation: Situation, torch: Mapping[str, SpecifierSet]
 ) -> Selection:
+    """A choice among what is locked. Raises AccelerationError when a GPU is required and it would not use one."""
     ensure_accelerated(session.asked, choice, situation, torch)
     return Selection(choice, frozenset(), frozenset(), offers, situation, offers, torch)
