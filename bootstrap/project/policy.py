@@ -9,7 +9,7 @@ r"""What an administrator has decided for everybody on a machine: /etc/torchstra
     variants = ["cpu", "cu126"]      # no other build of torch; `default` is the default index's
 
     [install]                        # read by install.sh
-    base-url = "https://mirror.lab/torchstrap"
+    base-url = "https://mirror.lab/torchstrap"   # the folder that has v<VERSION>/torchstrap.pyz
 
 The keys of the first two tables are those of [tool.torchstrap]; `variants` only stands in [enforced]. On Windows the
 file is %ProgramData%\torchstrap\policy.toml. Where there is none, TORCHSTRAP_POLICY may name one, so that it can add
