@@ -286,8 +286,9 @@ def test_choose_takes_a_folder_of_machines_too(place: Workplace, tmp_path: Path)
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory, cache: Path, replica: Replica) -> Workplace:
-    """An environment with torch, and a machine to look at."""
+def environment(tmp_path_factory: pytest.TempPathFactory, replica: Replica) -> Workplace:
+    """An environment with torch for which all was fetched, and a machine to look at."""
+    cache = tmp_path_factory.mktemp("cache")
     folder = tmp_path_factory.mktemp("project")
     machine = recorded(RECORDED[0], tmp_path_factory.mktemp("machine"))
     place = Workplace(folder, cache, replica, {"TORCHSTRAP_MACHINE": str(machine)})
