@@ -98,10 +98,11 @@ def command(
     environ: Mapping[str, str] | None = None,
     in_front: Sequence[str] = (),
     entrypoint: Sequence[str] | None = None,
+    network: bool = True,
 ) -> list[str]:
     """The command line out here that is the container. `root` is an empty folder, `in_front` becomes the first process.
 
-    `words` take the place of the image's command. The network is that of whoever calls.
+    `words` take the place of the image's command. The network is that of whoever calls, or there is none.
     """
     lines = [_CREATED]
     for target, source in [*image.files.items(), *volumes.items()]:
@@ -115,7 +116,8 @@ def command(
     quoted = shlex.join(["env", "-i", *(f"{name}={value}" for name, value in variables.items()), *inner])
     change = shlex.join(["chroot", f"--userspec={user}:{user}", "."])
     lines += ["mount -o remount,ro .", f"exec {change} sh -c {shlex.quote(f'cd {image.folder} && exec {quoted}')}"]
-    return [*_NAMESPACES, "sh", "-c", "\n".join(lines), "sh", str(root)]
+    namespaces = _NAMESPACES if network else (*_NAMESPACES, "--net")
+    return [*namespaces, "sh", "-c", "\n".join(lines), "sh", str(root)]
 
 
 def _mounted(source: Path, target: str, *, writable: bool) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from bootstrap.errors import UsageError
 from bootstrap.options import parser
-from tests.acceptance.running import ROOT, Workplace, pyproject
+from tests.acceptance.running import ROOT, Workplace, pyproject, recorded
 from tests.containers import Image, are_possible, command, read, version
 from tests.one_file import pyz
 from tests.replica import Replica
@@ -85,11 +85,11 @@ def warm(tmp_path_factory: pytest.TempPathFactory, pyz: Path) -> Iterator[Host]:
     folder = tmp_path_factory.mktemp("warm")
     _let_strangers_through(folder)
     context = folder / "context"
-    context.mkdir()
+    (context / "app").mkdir(parents=True)
     shutil.copy(pyz, context / "torchstrap.pyz")
     (context / "torchstrap.pyz").chmod(0o755)
     with Replica() as replica:
-        place = Workplace(context, folder / "cache", replica)
+        place = Workplace(context / "app", folder / "cache", replica)
         place.write(pyproject("torch==2.6.0"))
         locked = place.run("lock", "--platform", "linux_x86_64", "--python-version", version())
         assert locked.returncode == 0, locked.stderr
@@ -141,6 +141,23 @@ def test_a_startup_probe_waits_until_the_environment_is_there(warm: Host, cold: 
     assert (early.returncode, "there is no environment" in early.stderr) == (1, True)
     late = warm.run(warm.slim(), entrypoint=(), words=PROBE)
     assert (late.returncode, late.stderr) == (0, "")
+
+
+@needs_containers
+def test_an_image_with_a_bundle_needs_no_network_and_decides_by_the_machine(cold: Host, tmp_path: Path) -> None:
+    here = ("--platform", "linux_x86_64", "--python-version", version())
+    made = Workplace(cold.context / "app", tmp_path / "cache", cold.replica).run(
+        "bundle", "--variants", "cpu,cu126", *here, "-o", str(cold.context / "lab.bundle")
+    )
+    assert made.returncode == 0, made.stderr
+    image = read(EXAMPLES / "bundle.Containerfile", cold.context)
+    environ = {"TORCHSTRAP_MIRRORS": ""}
+    plain = cold.run(image, words=SAYING, network=False, environ=environ)
+    assert (plain.returncode, plain.stdout) == (0, SAID), plain.stderr
+    shutil.copy(recorded("linux-x86_64-2xh100-driver535-cu126", tmp_path), cold.volume("var-lib-torchstrap"))
+    machine = {"TORCHSTRAP_MACHINE": "/var/lib/torchstrap/linux-x86_64-2xh100-driver535-cu126.json"}
+    gpus = cold.run(image, words=SAYING, network=False, environ=environ | machine)
+    assert (gpus.returncode, gpus.stdout) == (0, SAID.replace("cpu", "cu126")), gpus.stderr
 
 
 @needs_containers
