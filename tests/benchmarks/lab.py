@@ -19,7 +19,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from bootstrap.environment.history import footprint
 from tests.torture.download_nginx import Nginx, nginx, program
 
 PROJECT = """\
@@ -66,19 +65,26 @@ def place(folder: Path) -> Path:
 def shared(root: Path, first: Path, environments: int) -> None:
     """Make the environments, and print what they take together."""
     begin = time.perf_counter()
-    before = _free(root)
     for number in range(1, environments):
         folder = place(root / f"user-{number}")
         shutil.copy(first / "pylock.toml", folder)
         ended(folder, root / "cache", "sync", "-q", "--frozen")
     seconds = time.perf_counter() - begin
-    one = footprint(first / ".venv.generations")
-    apart = (one.own + one.shared) * environments
-    together = before - _free(root) + one.own + one.shared
-    print(f"| {environments} environments | one store {together / GIGA:.2f} GB | separate {apart / GIGA:.2f} GB |")
-    print(
-        f"| each further one | {(before - _free(root)) / (environments - 1) / 1e6:.1f} MB | {seconds:.0f} s for all |"
-    )
+    own, everything = taken(root / "user-1")
+    print(f"| {environments} environments of {everything / GIGA:.2f} GB | {environments * everything / GIGA:.2f} GB |")
+    print(f"| of one store | {(everything + own * (environments - 1)) / GIGA:.2f} GB |")
+    print(f"| each further one | {own / 1e6:.1f} MB, {seconds / (environments - 1):.1f} s |")
+
+
+def taken(project: Path) -> tuple[int, int]:
+    """The bytes on the disk of a project with its environment: those that nobody shares, and all."""
+    own = everything = 0
+    for folder, _, files in os.walk(project):
+        for path in (folder, *(os.path.join(folder, each) for each in files)):  # noqa: PTH118 - thousands
+            status = os.lstat(path)
+            everything += status.st_blocks * 512
+            own += status.st_blocks * 512 if os.path.isdir(path) or status.st_nlink == 1 else 0  # noqa: PTH112
+    return own, everything
 
 
 def fetched(root: Path, server: Nginx, bundle: Path, clients: int) -> None:
@@ -125,10 +131,6 @@ def ended(folder: Path, cache: Path, *words: str) -> None:
     code = started(folder, cache, *words).wait()
     if code:
         raise RuntimeError(f"{' '.join(words)} ended with {code}")
-
-
-def _free(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
 
 
 if __name__ == "__main__":
