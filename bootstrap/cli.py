@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bootstrap import cli_bundle, cli_pythons, cli_upkeep
@@ -19,6 +20,7 @@ from bootstrap.options import parser
 
 if TYPE_CHECKING:
     from bootstrap.commands.outcome import Outcome
+    from bootstrap.project.policy import MachinePolicy
     from profiles.offer import Choice
 
 __all__ = ["main"]
@@ -143,7 +145,7 @@ def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console:
         return _survey(parsed, asked, console)
     from bootstrap.commands.choices.elsewhere import choose_for  # noqa: PLC0415
 
-    choice = choose_for(asked, parsed.machine[0] if parsed.machine else None, parsed.python_version)
+    choice = choose_for(asked, parsed.machine[0] if parsed.machine else None, parsed.python_version, _there(parsed))
     for warning in choice.warnings:
         console.warn(warning)
     difference = _choice_changed(asked, choice) if parsed.check or parsed.diff else ()
@@ -163,6 +165,16 @@ def _choose(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console:
     return code
 
 
+def _there(parsed: argparse.Namespace) -> MachinePolicy:
+    """What `--variants` says of the policy of the machines that are looked at."""
+    from bootstrap.project.policy import NONE, MachinePolicy  # noqa: PLC0415
+
+    allowed = frozenset(word for text in parsed.variants for word in text.replace(",", " ").split())
+    if allowed and not parsed.machine:
+        raise UsageError("--variants is what other machines allow, so it needs --machine; this one has its own policy")
+    return MachinePolicy(path=Path("--variants"), variants=allowed) if allowed else NONE
+
+
 def _choice_changed(asked: Asked, choice: Choice) -> Sequence[str]:
     """How the choice differs from the one that the environment was built for."""
     from bootstrap.commands.choices.changing import changed  # noqa: PLC0415
@@ -174,7 +186,7 @@ def _choice_changed(asked: Asked, choice: Choice) -> Sequence[str]:
 def _survey(parsed: argparse.Namespace, asked: Asked, console: Console) -> int:
     from bootstrap.commands.choices.survey import survey  # noqa: PLC0415
 
-    found = survey(asked, parsed.machine, parsed.python_version)
+    found = survey(asked, parsed.machine, parsed.python_version, _there(parsed))
     for warning in found.warnings():
         console.warn(warning)
     if parsed.json:

@@ -80,6 +80,16 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
         ("choose", "report"),
     ),
     (
+        ("--variants",),
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "V,…",
+            "help": "with --machine: the only variants that are allowed there, as the policy of those machines has it",
+        },
+        ("choose",),
+    ),
+    (
         ("--sysroot",),
         {"type": Path, "metavar": "DIR", "help": "read /proc, /sys and /etc of a recorded machine"},
         ("probe",),
@@ -219,6 +229,25 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
             "dest": "mirrors",
             "metavar": "FROM=TO",
             "help": "fetch addresses that begin with FROM from TO; several for one FROM are tried in order",
+        },
+        (*_BUILDING, "python install"),
+    ),
+    (
+        ("--trusted-host",),
+        {
+            "action": "append",
+            "dest": "trusted_hosts",
+            "metavar": "HOST",
+            "help": "a host, or HOST:PORT, that may do without https, and whose certificate is not checked",
+        },
+        (*_BUILDING, "python install"),
+    ),
+    (
+        ("--keyring-provider",),
+        {
+            "metavar": "WHICH",
+            "help": "`subprocess` asks the program keyring for logins, `disabled` never does (default: for a user that "
+            "an address names without a password)",
         },
         (*_BUILDING, "python install"),
     ),

@@ -24,6 +24,7 @@ __all__ = [
     "parse_fallback",
     "parse_sysctl",
     "read_cpu",
+    "usable_cores",
 ]
 
 LEVELS: tuple[tuple[str, frozenset[str]], ...] = (
@@ -51,7 +52,7 @@ _CPUINFO_LIMIT = 4 << 20
 def read_cpu(host: Host, system: System, limits: Limits | Unknown | None = None) -> Cpu | Unknown:
     """The CPU of the running machine, or of the folder."""
     found = _described(host, system)
-    return found if isinstance(found, Unknown) else found._replace(cores=_cores(host, found.cores, limits))
+    return found if isinstance(found, Unknown) else found._replace(cores=usable_cores(host, found.cores, limits))
 
 
 def _described(host: Host, system: System) -> Cpu | Unknown:
@@ -66,7 +67,7 @@ def _described(host: Host, system: System) -> Cpu | Unknown:
     return ask_py_cpuinfo(host)
 
 
-def _cores(host: Host, listed: int | Unknown | None, limits: Limits | Unknown | None) -> int | Unknown | None:
+def usable_cores(host: Host, listed: int | Unknown | None, limits: Limits | Unknown | None) -> int | Unknown | None:
     """Cores that this process may run on, or as many as its share of time fills; of a folder those that it lists."""
     told = host.told("cores") or ""
     cores = int(told) if re.fullmatch(r"\d{1,6}", told, re.ASCII) else listed

@@ -60,6 +60,9 @@ OWNERS = {
     "ray": "bootstrap.adapters.ray",
 }
 
+# Engines whose plugs are several files in a folder of their own.
+ENGINES = dict.fromkeys(("ansible", "ansible_collections"), "bootstrap.adapters.ansible.")
+
 # Imported by name, where they are there at all.
 OPTIONAL = {"isal": "bootstrap.wheels.inflating", "zlib_ng": "bootstrap.wheels.inflating"}
 
@@ -122,6 +125,8 @@ def test_outside_libraries_have_one_owner(name: str) -> None:
             continue
         if top == "tomli":
             assert name in TOML_READERS, f"{name}: TOML is read in {TOML_READERS}"
+        elif top in ENGINES:
+            assert name.startswith(ENGINES[top]), f"{name} imports {top}, which belongs to {ENGINES[top]}*"
         elif top in SHARED:
             assert not name.startswith("probes"), f"{name} must do with the standard library"
         else:

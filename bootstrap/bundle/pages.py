@@ -3,8 +3,8 @@
     variants/cu130/simple/   all that this offer's environments are made of, torch among it
     simple/                  what is the same for every offer; where the bundle has one offer, all of that
 
-    pip install --index-url http://lab/variants/cu130/simple/ torch
-    uv pip install --index-url http://lab/variants/cu130/simple/ torch
+    pip install --index-url https://lab/variants/cu130/simple/ torch
+    uv pip install --index-url https://lab/variants/cu130/simple/ torch
 
 With two builds of torch on one page pip and uv take the highest local version, so cu130 on a machine without a GPU. So
 the torch family, and whatever else differs from offer to offer, is on the pages of its offer only: who asks the common

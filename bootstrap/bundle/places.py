@@ -1,8 +1,8 @@
 """A bundle where it lies, and the bytes of what is in it: read in place, wherever that is.
 
     lab.bundle                     members by offset; nothing is unpacked
-    http://lab/lab.bundle          the same by ranges, so that what breaks off is gone on with
-    /srv/lab                       the folder it was unpacked to, or http://lab/bundle/, which serves that
+    https://lab/lab.bundle         the same by ranges, so that what breaks off is gone on with
+    /srv/lab                       the folder it was unpacked to, or https://lab/bundle/, which serves that
 
 Each file has an address, and `piece` answers for it as a server would answer for a file of its own. So wheels come out
 of a bundle as they come from an index: in parallel, gone on with, checked, and straight into the store.

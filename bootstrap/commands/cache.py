@@ -13,7 +13,6 @@ again is fetched again.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +30,7 @@ from bootstrap.errors import ConfigurationError, InputError, NotPermittedError
 from bootstrap.wheels.disk import size_text
 from bootstrap.wheels.making import remove
 from bootstrap.wheels.store import Store, StoredWheel
+from bootstrap.wheels.workers import thread_count
 
 __all__ = ["Collection", "Inspection", "Item", "collect", "folder", "inspect"]
 
@@ -192,7 +192,7 @@ def inspect(asked: Asked) -> Inspection:
     store = Store(root)
     if not root.exists():
         return Inspection(root, 0, 0, (), ())
-    with store.in_use(), ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as readers:
+    with store.in_use(), ThreadPoolExecutor(max_workers=thread_count()) as readers:
         found = list(readers.map(lambda each: _inspected(store, each), tuple(store)))
     damaged = [(item, wheel) for item, wheel in found if item.problem]
     spoiled = {venv for item, wheel in damaged for venv in _sharing(root, item, wheel)}

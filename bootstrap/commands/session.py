@@ -253,6 +253,7 @@ def network_of(settings: Settings, *, offline: bool) -> NetworkSettings:
         client_cert=str(settings.client_cert) if settings.client_cert else None,
         proxy=settings.proxy,
         trusted_hosts=settings.trusted_hosts,
+        keyring_provider=settings.keyring_provider,
         mirrors=settings.mirrors,
         offline=offline,
     )

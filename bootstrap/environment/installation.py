@@ -26,12 +26,12 @@ from bootstrap.environment.layout import Layout
 from bootstrap.environment.link import carry_out, method_between
 from bootstrap.wheels.disk import writing
 from bootstrap.wheels.store import StoredWheel
+from bootstrap.wheels.workers import thread_count
 
 __all__ = ["INSTALLER", "Install", "install"]
 
 _EXPECTED = frozenset({("setuptools", "distutils-precedence.pth")})
 """What runs at every start in most environments with torch, and is known."""
-WORKERS = min(4, os.cpu_count() or 1)
 
 
 def install(
@@ -39,7 +39,7 @@ def install(
     layout: Layout,
     *,
     exclusive: Callable[[str], bool] = lambda _name: False,
-    workers: int = WORKERS,
+    workers: int | None = None,
 ) -> tuple[str, ...]:
     """Install wheels into an environment that has none of their files. Returns warnings, one sentence each.
 
@@ -59,7 +59,7 @@ def install(
         for number, each in enumerate(installs):
             _record(claims, number, each.wheel, settlement.dropped.get(number, frozenset()))
         try:
-            _write(claims, installs[0].wheel, workers)
+            _write(claims, installs[0].wheel, workers or thread_count())
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             reason = explained(error, claims, installs)
             if reason is None:

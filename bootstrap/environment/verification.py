@@ -20,6 +20,7 @@ from packaging.version import InvalidVersion, Version
 
 from bootstrap.environment.installed import Distribution, by_name, installed
 from bootstrap.errors import VerificationError
+from bootstrap.wheels.workers import thread_count
 
 __all__ = [
     "altered",
@@ -220,7 +221,7 @@ def spoiled_files(package: Distribution) -> Iterator[tuple[str, bool]]:
 
 def altered(*site_packages: Path) -> tuple[str, ...]:
     """Files whose bytes are not what their RECORD promises, one sentence per package. Reads everything: seconds."""
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as readers:
+    with ThreadPoolExecutor(max_workers=thread_count()) as readers:
         return tuple(issue for issue in readers.map(_altered_files, installed(*site_packages)) if issue)
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 __all__ = [
+    "authority",
     "credentials",
     "file_path",
     "host",
     "is_local",
+    "is_loopback",
     "origin",
     "project_page",
     "rewrite",
@@ -26,6 +28,7 @@ __all__ = [
 
 _AUTHORITY = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOOPBACK = re.compile(r"(.+\.)?localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
 def without_credentials(url: str) -> str:
@@ -60,6 +63,16 @@ def origin(url: str) -> str:
 
 def host(url: str) -> str:
     return urlsplit(url).hostname or ""
+
+
+def authority(url: str) -> str:
+    """The host, with its port if the address says one."""
+    return urlsplit(without_credentials(url)).netloc
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, in lower case, is this machine, so that nobody is in between."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def is_local(url: str) -> bool:

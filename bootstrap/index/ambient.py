@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterable
 
-__all__ = ["bundle", "login", "proxy_for"]
+from bootstrap.index.addresses import is_loopback
+
+__all__ = ["bundle", "keyring", "login", "proxy_for"]
+
+_KEYRING_SECONDS = 20.0  # backends of clouds ask a server themselves
 
 
 def proxy_for(configured: str | None, scheme: str, host: str) -> str | None:
     """The proxy for a host: the configured one, else the environment's; never for what `no_proxy` names."""
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  (httpx has loaded it)
 
-    if configured is None and (host in {"localhost", "::1"} or host.startswith("127.")):
+    if configured is None and is_loopback(host):
         return None
     found = getproxies()
     proxy = configured or found.get(scheme) or found.get("all")
@@ -29,6 +35,25 @@ def login(host: str) -> tuple[str, str] | None:
     except (OSError, netrc.NetrcParseError):
         return None
     return (found[0], found[2] or "") if found else None
+
+
+def keyring(services: Iterable[str], user: str, seconds: float = _KEYRING_SECONDS) -> tuple[str, str] | None:
+    """User and password from the program `keyring`, for the first service that it knows; none if there is no program.
+
+    As pip asks with `--keyring-provider subprocess`; for a user who is not known, as keyring 25 and newer can tell.
+    Each service has so many `seconds`; what else the program says is not shown.
+    """
+    from probes.children import ask_program  # noqa: PLC0415  (most indexes want no login)
+
+    program = shutil.which("keyring")
+    words = ("get",) if user else ("--mode", "creds", "get")
+    for service in services if program else ():
+        command = (program or "", *words, service, *((user,) if user else ()))
+        said = ask_program(command, "keyring", seconds, {**os.environ, "PYTHONIOENCODING": "utf-8"}, os.curdir)
+        if isinstance(said, str) and said.strip():
+            name, _, word = (said if not user else f"{user}\n{said}").partition("\n")
+            return name.rstrip("\r"), word.rstrip("\r\n")
+    return None
 
 
 def bundle() -> str | None:

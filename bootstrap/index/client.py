@@ -20,6 +20,7 @@ from urllib.parse import urljoin
 
 from bootstrap.errors import RefusedError, UnreachableError
 from bootstrap.index import addresses, ambient, local, plain
+from bootstrap.index.logins import Login, Logins, Provider
 from bootstrap.index.mirrors import Mirrors
 from bootstrap.index.patience import PASSING, Patience, asked_wait
 from bootstrap.index.response import Response, Stream
@@ -35,6 +36,7 @@ _LONGEST_WAIT = 10.0  # seconds, also where Retry-After asks for more
 _LARGEST_UNASKED = 8 << 20  # bytes; a server that ignores a range and sends more than this is not listened to
 _LARGEST = 32 << 20  # bytes of a whole answer, unpacked; the largest pages of the default index have some 10 MB
 _CHUNK = 1 << 18  # bytes
+_UNAUTHORIZED = 401
 _OFFLINE = "not asked, because this run is offline and the cache does not have it"
 
 
@@ -45,7 +47,8 @@ class NetworkSettings:
     `patience` is how many seconds a whole page may take that comes in drops, none later than `timeout`.
 
     `cert` is a CA bundle (file or folder), `client_cert` a PEM file with certificate and key, `trusted_hosts` are hosts
-    (`host` or `host:port`) whose certificate is not checked, `mirrors` are pairs of address prefixes: from, to.
+    (`host` or `host:port`) whose certificate is not checked, and that need have none, `keyring_provider` says for whom
+    the program `keyring` is asked (see logins.py), `mirrors` are pairs of address prefixes: from, to.
     """
 
     timeout: float = 15.0
@@ -56,6 +59,7 @@ class NetworkSettings:
     client_cert: str | None = None
     proxy: str | None = None
     trusted_hosts: tuple[str, ...] = ()
+    keyring_provider: Provider = "auto"
     mirrors: tuple[tuple[str, str], ...] = ()
     offline: bool = False
     user_agent: str = "torchstrap"
@@ -74,13 +78,14 @@ class Client:
     _plain: plain.Connections = field(init=False)
     _transport: Transport = field(init=False)
     _mirrors: Mirrors = field(init=False)
-    _known: dict[str, tuple[str, str] | None] = field(default_factory=dict)
+    _logins: Logins = field(init=False)
     _silent: set[str] = field(default_factory=set)
     _proxied: dict[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._trust = Trust(self.settings)
         self._mirrors = Mirrors(self.settings.mirrors)
+        self._logins = Logins(self.settings.keyring_provider)
         settings, trust = self.settings, self._trust
         self._plain = plain.Connections(settings.timeout, trust.context)
         self._transport = Transport(trust, settings.timeout, settings.proxy, settings.user_agent)
@@ -91,13 +96,11 @@ class Client:
 
     def remember(self, url: str) -> None:
         """Keep the credentials in an address for everything on its origin, so that file links need none."""
-        pair = addresses.credentials(url)
-        if pair is not None:
-            self._known[addresses.origin(url)] = pair
+        self._logins.remember(url)
 
     def has_credentials(self, url: str) -> bool:
         """Whether something is known to log in with there."""
-        return self._known.get(addresses.origin(self.rewrite(url))) is not None
+        return self._logins.has_some(self.rewrite(url))
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
         """The whole answer. Raises RefusedError for one that is larger than any page, or comes too slowly."""
@@ -161,7 +164,7 @@ class Client:
                 yield found
             return
         headers = {"accept-encoding": "identity"} | ({"range": f"bytes={start}-"} if start else {})
-        answer = self._answer(asked, lambda: self._sent(asked, headers))
+        answer = self._answer(asked, lambda: self._asked(asked, headers))
         try:
             yield Stream(answer.status_code, dict(answer.headers), self._chunks(answer, url))
         finally:
@@ -240,18 +243,30 @@ class Client:
             ) from error
 
     def _asked(self, url: str, headers: Mapping[str, str]) -> Answer:
-        """The beginning of an answer, by the shortest way: httpx has the proxies, the redirects and the odd cases."""
+        """The beginning of an answer; asked again with another login where there is one, and this was not enough."""
+        login = self._logins.of(url)
+        answer = self._begun(url, headers, login)
+        is_refused = answer.status_code == _UNAUTHORIZED and addresses.origin(str(answer.url)) == addresses.origin(url)
+        if is_refused and self._logins.others(url, login):
+            answer.close()
+            answer = self._begun(url, headers, self._logins.of(url))
+        return answer
+
+    def _begun(self, url: str, headers: Mapping[str, str], login: Login | None) -> Answer:
+        """By the shortest way: httpx has the proxies, the redirects and the odd cases."""
+        self._trust.admit(url)
         if self._is_behind_proxy(url):
-            return self._sent(url, headers)
-        bare, pair = addresses.without_credentials(url), self._credentials(url)
-        login = {"authorization": plain.basic(*pair)} if pair else {}
-        answer = self._plain.ask(bare, {"user-agent": self.settings.user_agent, "accept": "*/*", **headers, **login})
+            return self._transport.send(url, headers, login)
+        bare = addresses.without_credentials(url)
+        proof = {"authorization": plain.basic(*login)} if login else {}
+        answer = self._plain.ask(bare, {"user-agent": self.settings.user_agent, "accept": "*/*", **headers, **proof})
         if answer is None:
-            return self._sent(url, headers)
+            return self._transport.send(url, headers, login)
         if answer.moved_to is None:
             return answer
         answer.close()
-        return self._sent(addresses.without_credentials(urljoin(bare, answer.moved_to)), headers)
+        target = addresses.without_credentials(urljoin(bare, answer.moved_to))
+        return self._transport.send(target, headers, self._logins.of(target))
 
     def _is_behind_proxy(self, url: str) -> bool:
         origin = addresses.origin(url)
@@ -260,9 +275,6 @@ class Client:
             proxy = ambient.proxy_for(self.settings.proxy, origin.partition(":")[0], addresses.host(url))
             known = self._proxied[origin] = proxy is not None
         return known
-
-    def _sent(self, url: str, headers: Mapping[str, str]) -> Answer:
-        return self._transport.send(url, headers, self._credentials(url))
 
     def _answer(self, url: str, attempt: Callable[[], Answer]) -> Answer:
         """The first useful answer. An origin that stayed silent through all retries is tried only once from then on."""
@@ -307,15 +319,6 @@ class Client:
         if asked != url:
             final = addresses.rewrite(final, [(target, source) for source, target in self.settings.mirrors])
         return Response(found.status, found.headers, found.body, addresses.without_credentials(final))
-
-    def _credentials(self, url: str) -> tuple[str, str] | None:
-        pair = addresses.credentials(url)
-        origin = addresses.origin(url)
-        if pair is not None:
-            self._known[origin] = pair
-        elif origin not in self._known:
-            self._known[origin] = ambient.login(addresses.host(url))
-        return self._known[origin]
 
 
 def _worth_reading(answer: Answer) -> bool:

@@ -203,7 +203,7 @@ class Catalogue:
             state = "were refused" if self.client.has_credentials(url) else "are missing"
             return (
                 f"asked about {name}, it wants a login, and the credentials {state}; "
-                "give them in the address (https://USER:PASSWORD@HOST/…) or in a netrc file"
+                "give them in the address (https://USER:PASSWORD@HOST/…), in a netrc file or in a keyring (https://USER@HOST/…)"
             )
         return f"asked about {name}, it answers {status}; {_WAY_OUT}"
 

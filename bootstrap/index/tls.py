@@ -1,6 +1,7 @@
-"""Whom to trust on https: contexts made from settings, only when the first https address is asked.
+"""Whom to trust: contexts for https made from settings, only when the first https address is asked.
 
-The standard library's ssl is loaded no sooner than that.
+Without https nobody is, but this machine and the hosts that the settings trust: anybody in between may answer. The
+standard library's ssl is loaded no sooner than it is needed.
 """
 
 from __future__ import annotations
@@ -37,9 +38,19 @@ class Trust:
 
     def kind(self, url: str) -> str:
         """How far the host is trusted: "checked", "trusted" without a look, or "plain" where there is no TLS."""
-        if not url.startswith("https:"):
+        if url[:6].lower() != "https:":
             return "plain"
-        return "trusted" if set(_names(url)) & set(self._settings.trusted_hosts) else "checked"
+        return "trusted" if self._is_trusted(url) else "checked"
+
+    def admit(self, url: str) -> None:
+        """Raises ConfigurationError for an address whose answer anybody on the way could give."""
+        host = addresses.host(url)
+        if url[:5].lower() == "http:" and not addresses.is_loopback(host) and not self._is_trusted(url):
+            raise ConfigurationError(
+                f"{addresses.without_credentials(url)} is not asked, because without encryption anybody on the way to "
+                f"{host} could answer in its place: use https, or trust the host with `--trusted-host {host}` "
+                "(pip's `trusted-host`)"
+            )
 
     def context(self, url: str) -> ssl.SSLContext:
         """The context for an address. Raises ConfigurationError for a certificate that cannot be read."""
@@ -48,6 +59,9 @@ class Trust:
     def checked(self) -> ssl.SSLContext:
         """The context for hosts that have to prove who they are. Raises as `context`."""
         return self._once("checked")
+
+    def _is_trusted(self, url: str) -> bool:
+        return not _names(url).isdisjoint(each.lower() for each in self._settings.trusted_hosts)
 
     def _once(self, kind: str) -> ssl.SSLContext:
         settings = self._settings
@@ -61,9 +75,9 @@ class Trust:
             return self._made[kind]
 
 
-def _names(url: str) -> tuple[str, str]:
+def _names(url: str) -> frozenset[str]:
     """The host, and the host with its port."""
-    return addresses.host(url), addresses.origin(url).partition("://")[2]
+    return frozenset({addresses.host(url), addresses.origin(url).partition("://")[2]})
 
 
 def checked(bundle: str | None, client_certificate: str | None) -> ssl.SSLContext:

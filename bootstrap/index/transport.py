@@ -86,6 +86,7 @@ class _Pools:
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = str(request.url)
+        self._trust.admit(url)  # also where a redirect leads
         proxy = ambient.proxy_for(self._proxy, request.url.scheme, request.url.host)
         key = (self._trust.kind(url), proxy)
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 __all__ = ["DEFAULT_INDEX", "address", "index_address", "is_url"]
 
@@ -33,4 +34,9 @@ def index_address(text: str, folder: Path) -> str:
     text = text.strip()
     if not is_url(text) and not _PATH.match(text):
         raise ValueError(f'"{text}" is neither a URL nor a path; write "https://{text}" or "./{text}"')
-    return address(text, folder)
+    found = address(text, folder)
+    try:
+        _ = urlsplit(found).port
+    except ValueError as error:
+        raise ValueError(f'"{text}" is no address ({error})') from error
+    return found

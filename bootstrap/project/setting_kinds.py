@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bootstrap.project.places import index_address, is_url
 
@@ -22,6 +22,7 @@ __all__ = [
     "flag",
     "index",
     "indexes",
+    "keyring",
     "mirrors",
     "moment",
     "path",
@@ -164,6 +165,20 @@ def proxy(said: object, _folder: Path) -> str:
     """A proxy's address; pip allows it without a scheme."""
     text = _text(said, "a proxy's address like http://host:port")
     return text if "://" in text else f"http://{text}"
+
+
+def keyring(said: object, _folder: Path) -> Literal["auto", "disabled", "subprocess"]:
+    """One of pip's words. `import` needs a keyring beside pip, which a program that asks one need not be."""
+    known: Mapping[object, Literal["auto", "disabled", "subprocess"]] = {
+        "auto": "auto",
+        "disabled": "disabled",
+        "import": "subprocess",
+        "subprocess": "subprocess",
+    }
+    found = known.get(said.strip().lower() if isinstance(said, str) else "")
+    if found is None:
+        raise ValueError("auto, disabled or subprocess")
+    return found
 
 
 def moment(said: object, _folder: Path) -> datetime:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bootstrap.errors import ConfigurationError
 from bootstrap.project import setting_kinds as kinds
@@ -51,6 +51,7 @@ class Settings:
     client_cert: Path | None = None
     proxy: str | None = None
     trusted_hosts: tuple[str, ...] = ()
+    keyring_provider: Literal["auto", "disabled", "subprocess"] = "auto"
     timeout: float = 15.0
     retries: int = 5
     offline: bool = False
@@ -121,6 +122,7 @@ _ROWS = (
     _row("client_cert", kinds.path, pip="client-cert"),
     _row("proxy", kinds.proxy, pip="proxy"),
     _row("trusted_hosts", kinds.words, also="trusted_host", pip="trusted-host", option="trusted_hosts", joined=True),
+    _row("keyring_provider", kinds.keyring, pip="keyring-provider"),
     _row("timeout", kinds.seconds, pip="timeout"),
     _row("retries", kinds.count, pip="retries"),
     _row("offline", kinds.flag),

@@ -21,10 +21,10 @@ from bootstrap.wheels.directory import BrokenArchiveError, Entry
 from bootstrap.wheels.inspection import Plan, damaged
 from bootstrap.wheels.journal import Span
 from bootstrap.wheels.record import Row
+from bootstrap.wheels.workers import thread_count
 
-__all__ = ["WORKERS", "Supply", "Whole", "Written", "executable", "filled"]
+__all__ = ["Supply", "Whole", "Written", "executable", "filled"]
 
-WORKERS = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 LARGE = 1 << 20
 """Bytes of a member, packed or not, from which it is a job of its own, and bytes of a job of small ones."""
 FIRST = 1 << 18  # bytes of a large member that have to be here for it to begin
@@ -87,7 +87,7 @@ def filled(
     *,
     done: Mapping[str, Written],
     note: Callable[[Mapping[str, Written | str]], None],
-    workers: int = WORKERS,
+    workers: int | None = None,
 ) -> Mapping[str, Written | str]:
     """Each file of the plan as it was written below `tree`, which has its folders, or what is wrong with it.
 
@@ -95,7 +95,7 @@ def filled(
     the supply raises.
     """
     crew = _Crew(supply, plan, tree, done, note)
-    further = workers - 1 if plan.size >= WORTH else 0
+    further = (workers or thread_count()) - 1 if plan.size >= WORTH else 0
     threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(further)]
     for each in threads:
         each.start()

@@ -40,6 +40,21 @@ def test_another_machine_is_judged_without_this_ones_policy(place: Workplace) ->
     assert json.loads(elsewhere.stdout)["variant"] == "cu126"
 
 
+def test_what_other_machines_allow_can_be_said(place: Workplace, tmp_path: Path) -> None:
+    place.write(pyproject("torch"))
+    here = place.environ["TORCHSTRAP_MACHINE"]
+    words = ("choose", "--json", "--variants", "cpu,cu118", "--machine")
+    one = json.loads(place.run(*words, here).stdout)
+    assert one["variant"] == "cu118"
+    assert {"offer": "cu126", "reason": "--variants allows cpu, cu118 only"} in one["rejected"]
+    other = recorded("linux-x86_64-laptop-intel-graphics-cpu", tmp_path)
+    several = json.loads(place.run(*words, here, "--machine", str(other)).stdout)
+    assert {each["offer"] for each in several["offers"]} <= {"cpu", "cu118"}
+    assert "cu118" in {each["offer"] for each in several["offers"]}
+    unfit = place.run("choose", "--variants", "cpu")
+    assert (unfit.returncode, "needs --machine" in unfit.stderr) == (2, True)
+
+
 def test_a_variant_that_is_asked_for_against_the_policy_is_not_permitted(place: Workplace) -> None:
     path = decree(place, '[enforced]\nvariants = ["cpu"]\n')
     place.write(pyproject("torch"))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from bootstrap.index.client import Client, NetworkSettings
+from tests.index.certificates import Authority
 from tests.index.serving import Connect, Server, serving
 
 
@@ -31,3 +32,11 @@ def connect() -> Iterator[Connect]:
 @pytest.fixture
 def client(connect: Connect) -> Client:
     return connect(NetworkSettings(timeout=5, retries=1, backoff=0.01))
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    try:
+        return Authority.made(tmp_path_factory.mktemp("authority"))
+    except OSError as error:
+        pytest.skip(f"openssl makes no certificate here: {error}")

@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import gzip
 import socket
-import ssl
-import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ConfigurationError, RefusedError, UnreachableError
+from bootstrap.errors import RefusedError, UnreachableError
 from bootstrap.index.client import Client, NetworkSettings
 from tests.index.serving import Connect, Reply, Server, with_ranges
 
@@ -125,6 +123,18 @@ class TestCredentials:
         server.routes["/a"] = Reply(302, headers={"location": f"{elsewhere}/b"})
         client.get(server.url.replace("//", "//me:word@") + "/a")
         assert ["authorization" in headers for _, headers in server.asked] == [True, False]
+
+    def test_of_a_file_do_not_follow_its_second_redirect_either(self, server: Server, client: Client) -> None:
+        """The first step is taken by one part of the client, all others by another."""
+        elsewhere = server.url.replace("127.0.0.1", "localhost")
+        server.routes["/a"] = Reply(302, headers={"location": "/b"})
+        server.routes["/b"] = Reply(307, headers={"location": f"{elsewhere}/c"})
+        server.routes["/c"] = Reply(200, b"bytes")
+        client.remember(server.url.replace("//", "//me:word@"))
+        with client.piece(f"{server.url}/a") as answer:
+            assert b"".join(answer.chunks) == b"bytes"
+        sent = {path: headers.get("authorization") for path, headers in server.asked}
+        assert sent == {"/a": "Basic bWU6d29yZA==", "/b": "Basic bWU6d29yZA==", "/c": None}
 
     def test_come_from_netrc(
         self, server: Server, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -259,79 +269,6 @@ class TestFileAddresses:
         with client.stream(url) as answer:
             assert answer.status == 404
         assert client.get(url).status == client.get_range(url, suffix=1).status == 404
-
-
-class TestProxy:
-    def test_is_asked_for_other_hosts(self, server: Server, connect: Connect) -> None:
-        server.routes["http://index.invalid/simple/"] = Reply(200, b"by proxy")
-        client = connect(NetworkSettings(proxy=server.url.removeprefix("http://")))
-        assert client.get("http://index.invalid/simple/").body == b"by proxy"
-
-    def test_of_an_unknown_kind_is_refused(self, connect: Connect) -> None:
-        client = connect(NetworkSettings(proxy="gopher://me:secret@host"))
-        with pytest.raises(ConfigurationError, match="gopher://host cannot be used"):
-            client.get("http://index.invalid/")
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """An https server whose certificate nobody signed, and that certificate."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(folder / "key"), "-out", str(folder / "cert")]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("openssl makes no certificate here")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"safe")
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    class QuietServer(HTTPServer):
-        def handle_error(self, *_: object) -> None:
-            """A handshake that the client refuses is what the tests are about."""
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert", folder / "key")
-    with QuietServer(("127.0.0.1", 0), Handler) as http:
-        http.socket = context.wrap_socket(http.socket, server_side=True)
-        threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"https://127.0.0.1:{http.server_address[1]}/", folder / "cert"
-        http.shutdown()
-
-
-class TestCertificates:
-    def test_that_nobody_signed_are_refused_at_once(self, secure: tuple[str, Path], connect: Connect) -> None:
-        with pytest.raises(UnreachableError, match="TLS certificate is not trusted"):
-            connect(NetworkSettings(retries=50, backoff=5)).get(secure[0])
-
-    def test_are_checked_with_the_bundle_that_was_named(self, secure: tuple[str, Path], connect: Connect) -> None:
-        client = connect(NetworkSettings(cert=str(secure[1])))
-        assert client.get(secure[0]).body == b"safe"
-
-    @pytest.mark.parametrize("port", ["", ":port"])
-    def test_of_trusted_hosts_are_not_checked(self, secure: tuple[str, Path], port: str, connect: Connect) -> None:
-        host = "127.0.0.1" + (secure[0][17:].rstrip("/") if port else "")
-        client = connect(NetworkSettings(trusted_hosts=(host,)))
-        assert client.get(secure[0]).body == b"safe"
-
-    def test_are_checked_with_the_bundle_that_pip_and_requests_are_told_to_use(
-        self, secure: tuple[str, Path], connect: Connect, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(secure[1]))
-        assert connect(NetworkSettings()).get(secure[0]).status == 200
-
-    def test_bundle_that_is_missing_is_named(self, secure: tuple[str, Path], connect: Connect) -> None:
-        with pytest.raises(ConfigurationError, match="/no/such/bundle"):
-            connect(NetworkSettings(cert="/no/such/bundle")).get(secure[0])
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])

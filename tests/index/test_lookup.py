@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -316,3 +317,18 @@ class TestMetadata:
             BadDistributionError, match=r"torch-2\.9\.0-py3-none-any\.whl is refused: it states no name"
         ):
             self._requires(client, server)
+
+
+def test_a_page_with_ten_thousand_files_is_read_once_whole_and_then_only_confirmed(
+    server: Server, client: Client, tmp_path: Path
+) -> None:
+    names = [f"torch-{number // 100}.{number % 100}-py3-none-any.whl" for number in range(10_000)]
+    links = "".join(f'<a href="/files/{name}#sha256={number:064x}">{name}</a>\n' for number, name in enumerate(names))
+    packed = Reply(200, gzip.compress(links.encode()), {"content-type": "text/html", "content-encoding": "gzip"})
+    tagged = Reply(200, packed.body, {**packed.headers, "etag": '"one"', "cache-control": "no-cache"})
+    server.routes["/simple/torch/"] = lambda asked: Reply(304) if asked.get("if-none-match") == '"one"' else tagged
+    for _ in range(2):
+        listing = _catalogue(client, server, "/simple", cache=PageCache(tmp_path)).listing("torch")
+        found = {file.filename: file.hashes["sha256"] for files in listing.versions.values() for file in files}
+        assert found == {name: f"{number:064x}" for number, name in enumerate(names)}
+    assert [asked.get("if-none-match") for _, asked in server.asked] == [None, '"one"']

@@ -16,6 +16,7 @@ from bootstrap.index.client import Client, NetworkSettings
 from tests.wheels.misbehaving import misbehaving
 
 CONTENT = bytes(range(256)) * 100
+HOSTS = ("index.example", "files.example")
 LOGIN = b"\x01\x04user\x06secret"
 
 
@@ -80,7 +81,7 @@ def socks(target: str, *, login: bool = False, refuses: bool = False) -> Iterato
 @pytest.mark.parametrize("login", [False, True], ids=["open", "with a login"])
 def test_everything_goes_through_it_and_it_finds_the_host(login: bool) -> None:
     with misbehaving(CONTENT) as site, socks(site.address, login=login) as proxy:
-        settings = NetworkSettings(proxy=proxy.address)
+        settings = NetworkSettings(proxy=proxy.address, trusted_hosts=HOSTS)
         with Client(settings) as client:
             assert client.get("http://index.example/simple/").body == CONTENT
             assert client.get_range("http://index.example/a.whl", 10, 19).body == CONTENT[10:20]
@@ -96,7 +97,7 @@ def test_it_is_taken_from_the_environment(scheme: str, monkeypatch: pytest.Monke
             monkeypatch.delenv(name, raising=False)
             monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.setenv("ALL_PROXY", proxy.address.replace("socks5", scheme))
-        with Client() as client:
+        with Client(NetworkSettings(trusted_hosts=HOSTS)) as client:
             assert client.get("http://index.example/simple/").body == CONTENT
             assert client.get(f"{site.address}/simple/").body == CONTENT
     assert proxy.asked == ["index.example"], "what is on this machine is asked directly"
@@ -105,7 +106,7 @@ def test_it_is_taken_from_the_environment(scheme: str, monkeypatch: pytest.Monke
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_what_it_refuses_is_told_without_its_password() -> None:
     with misbehaving(CONTENT) as site, socks(site.address, login=True, refuses=True) as proxy:
-        settings = NetworkSettings(proxy=proxy.address, retries=0)
+        settings = NetworkSettings(proxy=proxy.address, retries=0, trusted_hosts=HOSTS)
         with Client(settings) as client, pytest.raises(UnreachableError) as caught:
             client.get("http://index.example/simple/")
     message = str(caught.value)

@@ -181,6 +181,18 @@ def test_reads_what_pip_knows_of_the_network() -> None:
     assert found.find_links == (Path("/srv/wheels").as_uri(), "https://links")
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("import", "subprocess"), ("Subprocess", "subprocess"), ("disabled", "disabled"), ("auto", "auto")],
+)
+def test_knows_pips_words_for_keyrings(said: str, meant: str) -> None:
+    assert read(pip={"keyring-provider": said}).keyring_provider == meant
+    assert read(environ={"TORCHSTRAP_KEYRING_PROVIDER": said}).keyring_provider == meant
+    assert read({"keyring_provider": "disabled"}, pip={"keyring-provider": said}).keyring_provider == "disabled"
+    with pytest.raises(ConfigurationError, match="must be auto, disabled or subprocess"):
+        read({"keyring_provider": f"{said}!"})
+
+
 def test_a_higher_word_about_binaries_takes_a_name_off_the_other_side() -> None:
     found = read({"only_binary": ["Torch"]}, pip={"no-binary": "torch,numpy"})
     assert found.no_binary == {"numpy"}
@@ -319,3 +331,9 @@ def test_what_builds_get_is_joined_from_all_places() -> None:
 def test_refuses_what_no_build_can_get(said: object) -> None:
     with pytest.raises(ConfigurationError, match=r"\[tool\.torchstrap\] build-with is .* but must be a list of names"):
         read(table={"build-with": said})
+
+
+@pytest.mark.parametrize("text", ["http://[bad/", "https://host:99999999/simple"], ids=["host", "port"])
+def test_an_address_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="must be an address like"):
+        read_settings(command_line={"index_url": text}, environ={}, project_table={}, pip=PipConfiguration({}, {}, ()))

@@ -108,9 +108,14 @@ class Considered:
         return ()
 
 
-def choose_for(asked: Asked, machine_file: Path | None, python: str | None) -> Choice:
-    """The choice on this machine or, with `machine_file` (a `probe --json`), on that one. Raises as `considered`."""
-    return considered(asked, [machine_file], python)[0].choice()
+def choose_for(asked: Asked, machine_file: Path | None, python: str | None, policy: MachinePolicy = NONE) -> Choice:
+    """The choice on this machine or, with `machine_file` (a `probe --json`), on that one, where `policy` holds.
+
+    Raises as `considered`.
+    """
+    if machine_file is None:
+        return considered(asked, [None], python)[0].choice()
+    return considered_for(asked, [(recorded_machine(machine_file), policy)], python)[0].choice()
 
 
 def considered(asked: Asked, machine_files: Sequence[Path | None], python: str | None) -> tuple[Considered, ...]:

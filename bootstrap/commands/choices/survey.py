@@ -110,10 +110,10 @@ class Survey:
         }
 
 
-def survey(asked: Asked, files: Sequence[Path], python: str | None) -> Survey:
-    """As `surveyed`, for machines that files describe. Raises InputError for one that does not, too."""
+def survey(asked: Asked, files: Sequence[Path], python: str | None, policy: MachinePolicy = NONE) -> Survey:
+    """As `surveyed`, for machines that files describe, all with one policy. Raises InputError for what is none, too."""
     # What the administrator of this machine has decided says nothing of others.
-    return surveyed(asked, [(name, recorded_machine(file), NONE) for name, file in names_of(files).items()], python)
+    return surveyed(asked, [(name, recorded_machine(file), policy) for name, file in names_of(files).items()], python)
 
 
 def surveyed(asked: Asked, machines: Sequence[tuple[str, Machine, MachinePolicy]], python: str | None) -> Survey:
