@@ -74,8 +74,8 @@ def program(version: str = "0.2.0", padding: int = 0) -> bytes:
     """A small one of the kind of torchstrap.pyz: says its version, or tells what it was asked and exits with 5."""
     kept = io.BytesIO()
     with zipfile.ZipFile(kept, "w") as archive:
-        archive.writestr("__main__.py", _PROGRAM.format(version=version))
-        archive.writestr("padding", b"\0" * padding)
+        for name, content in (("__main__.py", _PROGRAM.format(version=version)), ("padding", "\0" * padding)):
+            archive.writestr(zipfile.ZipInfo(name), content)  # without the time of day: it is hashed
     return kept.getvalue()
 
 

@@ -22,6 +22,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session")
+def engines_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for those to whom the default index is the real one, as pages are kept by the address asked for."""
+    return tmp_path_factory.mktemp("engines-cache")
+
+
 @pytest.fixture
 def workplace(tmp_path: Path, cache: Path, replica: Replica) -> Workplace:
     folder = tmp_path / "project"

@@ -30,12 +30,12 @@ pytestmark = pytest.mark.skipif(_OBSTACLE is not None, reason=f"hosts cannot be 
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory, cache: Path, replica: Replica) -> Path:
+def tools(tmp_path_factory: pytest.TempPathFactory, engines_cache: Path, replica: Replica) -> Path:
     """The folder with the commands of ansible-core, in an environment that our program built."""
     needs_published("ansible-core", "-py3-none-any.whl")
     folder = tmp_path_factory.mktemp("ansible")
     (folder / "pyproject.toml").write_text(pyproject("ansible-core>=2.17"))
-    Site(folder, cache, replica.pytorch).run("sync", "--no-verify")
+    Site(folder, engines_cache, replica.pytorch).run("sync", "--no-verify")
     return folder / ".venv" / "bin"
 
 

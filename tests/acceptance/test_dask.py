@@ -31,12 +31,12 @@ with Client(scheduler_file="scheduler.json", timeout=60) as client:
 """
 
 
-def test_scheduler_and_workers_are_what_run_became(tmp_path: Path, cache: Path, replica: Replica) -> None:
+def test_scheduler_and_workers_are_what_run_became(tmp_path: Path, engines_cache: Path, replica: Replica) -> None:
     needs_published("distributed", "-py3-none-any.whl")
     folder = tmp_path / "project"
     folder.mkdir()
     shutil.copy(ROOT / "examples" / "dask" / "pyproject.toml", folder)
-    site = Site(folder, cache, replica.pytorch)
+    site = Site(folder, engines_cache, replica.pytorch)
     site.lock()
     site.run("sync")
     with ExitStack() as started:

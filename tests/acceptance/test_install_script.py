@@ -363,7 +363,12 @@ def test_an_interrupted_run_leaves_nothing(
     script = releases.script(tmp_path)
     releases.silent.add("/v0.2.0/torchstrap.pyz")
     command = [*each.words, str(script)]
-    with subprocess.Popen(command, env=each.variables(), stderr=subprocess.PIPE, text=True) as running:
+    before = signal.signal(number, signal.SIG_DFL)  # what is ignored here (nohup) would be so there, whatever it traps
+    try:
+        running = subprocess.Popen(command, env=each.variables(), stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(number, before)
+    with running:
         assert releases.asked.wait(30)
         running.send_signal(number)
         _, said = running.communicate(timeout=30)

@@ -51,10 +51,10 @@ def reported(site: Site, bare: Site, calls: Path) -> dict[str, Any]:
 
 # One test, as its cluster takes half a minute: several would be spread over processes, and each would start its own.
 def test_a_cluster_builds_once_per_node_and_whoever_fails_fails_alone(
-    tmp_path: Path, cache: Path, replica: Replica
+    tmp_path: Path, engines_cache: Path, replica: Replica
 ) -> None:
     needs_published("ray", f"-cp{sys.version_info[0]}{sys.version_info[1]}-manylinux")
-    site, bare = (Site(tmp_path / name, cache, replica.pytorch) for name in ("project", "bare"))
+    site, bare = (Site(tmp_path / name, engines_cache, replica.pytorch) for name in ("project", "bare"))
     for each in (site, bare):
         each.folder.mkdir()
     shutil.copy(ROOT / "tests/projects/ray/pyproject.toml", site.folder)
