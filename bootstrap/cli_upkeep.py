@@ -54,9 +54,9 @@ def _env_remove(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], cons
 def _env_export(parsed: argparse.Namespace, asked: Asked, _: Sequence[str], console: Console) -> int:
     from bootstrap.commands import exporting  # noqa: PLC0415
 
-    if parsed.kind is None:
+    if len(parsed.kinds or ()) != 1:
         raise UsageError("say what the environment is to be exported as: --modulefile or --kernelspec")
-    made = exporting.exported(asked, parsed.kind)
+    made = exporting.exported(asked, parsed.kinds[0])
     for warning in made.warnings:
         console.warn(warning)
     exporting.write(made)

@@ -129,12 +129,12 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, object], tuple[str, ...]], ...]
     ),
     (
         ("--modulefile",),
-        {"action": "store_const", "const": "modulefile", "dest": "kind", "help": "a module for Lmod (Lua)"},
+        {"action": "append_const", "const": "modulefile", "dest": "kinds", "help": "a module for Lmod (Lua)"},
         ("env export",),
     ),
     (
         ("--kernelspec",),
-        {"action": "store_const", "const": "kernelspec", "dest": "kind", "help": "a kernel for Jupyter"},
+        {"action": "append_const", "const": "kernelspec", "dest": "kinds", "help": "a kernel for Jupyter"},
         ("env export",),
     ),
     (

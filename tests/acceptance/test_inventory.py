@@ -152,8 +152,9 @@ def test_lmod_loads_and_unloads_the_module(place: Workplace, tmp_path: Path) -> 
     [
         (["--modulefile"], BAD_INPUT, "is no environment of torchstrap's"),
         ([], USAGE, "--modulefile or --kernelspec"),
+        (["--modulefile", "--kernelspec"], USAGE, "--modulefile or --kernelspec"),
     ],
-    ids=["no environment", "no kind"],
+    ids=["no environment", "no kind", "both kinds"],
 )
 def test_what_cannot_be_exported_is_said(place: Workplace, words: list[str], code: int, sentence: str) -> None:
     place.write(pyproject("typing-extensions"))
