@@ -31,7 +31,9 @@ SSHD = Path("/usr/sbin/sshd")
 _TOOLS = ("ip", "unshare", "nsenter", "ssh", "ssh-keygen", "setpriv")
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _PEOPLE = (
-    "root:x:0:0::/root:/bin/sh\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\nann:x:1001:1001::/home/ann:/bin/sh\n"
+    "root:x:0:0::/home/keeper:/bin/sh\n"
+    "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n"
+    "ann:x:1001:1001::/home/ann:/bin/sh\n"
 )
 _GROUPS = "root:x:0:\nnogroup:x:65534:\nann:x:1001:\nlab:x:2000:ann\n"
 _SHADOW = "".join(f"{each}:*:20000:0:99999:7:::\n" for each in ("root", "sshd", "ann"))
@@ -58,11 +60,11 @@ for each in ld.so.cache os-release alternatives pam.d security login.defs ssl; d
 done
 mkdir /mnt/empty
 mount --bind /mnt/etc /etc
-for each in /var /home /root /run /srv /tmp /usr/local /opt; do mount -t tmpfs none "$each"; done
+for each in /var /home /run /srv /tmp /usr/local /opt; do mount -t tmpfs none "$each"; done
 mount -t tmpfs -o "size=$2" none /opt
 mount -t proc proc /proc
 chmod 1777 /tmp
-mkdir -p /run/sshd /home/ann /usr/local/bin /var/tmp
+mkdir -p /run/sshd /home/ann /home/keeper /usr/local/bin /var/tmp
 chown 1001:1001 /home/ann
 umount -l /mnt
 cd /
